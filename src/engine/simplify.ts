@@ -1,0 +1,219 @@
+/**
+ * Makes a traced program smaller without changing what it computes: equal nodes become one, constants are folded, nodes that
+ * only pass values along disappear, and products that are summed become contractions. Nodes that nothing needs are
+ * gone because only what the outputs reach is rebuilt.
+ */
+import { axisNames } from "../tensor/axes.ts";
+import { contract } from "../tensor/ops/einsum.ts";
+import { isOp, node, type NodeOf, scalar, sizesOf, type Tensor } from "../tensor/tensor.ts";
+import { inTopologicalOrder } from "../tensor/traverse.ts";
+import { evaluate } from "./interpreter/evaluate.ts";
+
+/** The largest constant that folding may make; a bigger one would cost more memory than it saves time. */
+const MOST_FOLDED = 65_536;
+
+/** The same outputs by a smaller program. */
+export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O): O {
+  const rebuilt = new Map<Tensor, Tensor>();
+  const known = new Map<string, Tensor>();
+  const ids = new Map<Tensor, number>();
+  const order = inTopologicalOrder(Object.values(outputs));
+  const uses = countUses(order);
+
+  const intern = (x: Tensor): Tensor => {
+    const key = `${x.op}|${x.dtype}|${x.axes}|${x.shape.join()}|${describe(x)}|${x.inputs.map((i) => ids.get(i)).join()}`;
+    const same = known.get(key);
+    if (same !== undefined) return same;
+    known.set(key, x);
+    ids.set(x, ids.size);
+    return x;
+  };
+  /** Interns a rewritten node together with the nodes that the rewriting made below it. */
+  const internAll = (x: Tensor): Tensor => {
+    if (ids.has(x)) return x;
+    const inputs = x.inputs.map(internAll);
+    return intern(inputs.every((input, i) => input === x.inputs[i]) ? x : { ...x, inputs });
+  };
+
+  for (const original of order) {
+    const inputs = original.op === "identity" ? [rebuilt.get(original.inputs[0]!)!] : original.inputs.map((x) => rebuilt.get(x)!);
+    const copy: Tensor = { ...original, inputs };
+    delete (copy as { derivative?: unknown }).derivative;
+    rebuilt.set(original, internAll(rewrite(copy, (x) => uses.get(original.inputs[copy.inputs.indexOf(x)]!) === 1)));
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, rebuilt.get(x)!])) as O;
+}
+
+function countUses(order: readonly Tensor[]): Map<Tensor, number> {
+  const uses = new Map<Tensor, number>();
+  for (const x of order) {
+    for (const input of x.op === "identity" ? x.inputs.slice(0, 1) : x.inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
+  }
+  return uses;
+}
+
+function describe(x: Tensor): string {
+  if (isOp(x, "constant")) return Array.from(x.attributes.data, (v) => (Object.is(v, -0) ? "-0" : String(v))).join();
+  return JSON.stringify(x.attributes);
+}
+
+/** One step of simplification at a node whose inputs are simple already. `onlyHere` tells whether nothing else uses an input. */
+function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
+  if (isOp(x, "identity")) return x.inputs[0]!;
+  const folded = foldConstant(x);
+  if (folded !== undefined) return folded;
+  switch (x.op) {
+    case "mul":
+      return rewriteProduct(x, onlyHere);
+    case "add":
+      return zeroOf(x, x.inputs[1]!) ?? zeroOf(x, x.inputs[0]!, 1) ?? withoutBroadcasts(x);
+    case "sub":
+      return zeroOf(x, x.inputs[1]!) ?? withoutBroadcasts(x);
+    case "div":
+      return rewriteQuotient(x);
+    case "pow":
+      return rewritePower(x);
+    case "sum":
+      return rewriteSum(x as NodeOf<"sum">, onlyHere);
+    case "einsum":
+      return rewriteEinsum(x as NodeOf<"einsum">);
+    case "neg":
+      return x.inputs[0]!.op === "neg" ? x.inputs[0]!.inputs[0]! : scaleEinsum(x, x.inputs[0]!, -1, onlyHere) ?? x;
+    case "transpose":
+      return x.inputs[0]!.op === "transpose" && x.inputs[0]!.inputs[0]!.axes === x.axes ? x.inputs[0]!.inputs[0]! : x;
+    case "maximum":
+    case "minimum":
+    case "where":
+    case "less":
+    case "lessEqual":
+    case "equal":
+      return withoutBroadcasts(x);
+    default:
+      return x;
+  }
+}
+
+function foldConstant(x: Tensor): Tensor | undefined {
+  if (x.inputs.length === 0 || x.inputs.some((input) => input.op !== "constant")) return undefined;
+  const size = x.shape.reduce((a, b) => a * b, 1);
+  if (size > MOST_FOLDED) return undefined;
+  const full = x.inputs.map((input) => evaluate(input, []));
+  const data = evaluate(x, full);
+  const uniform = data.length > 0 && data.every((value) => Object.is(value, data[0]));
+  return node({
+    op: "constant",
+    inputs: [],
+    axes: x.axes,
+    shape: x.shape,
+    dtype: x.dtype,
+    attributes: { data: uniform ? data.slice(0, 1) : data },
+  });
+}
+
+/** The single number of a constant that has the same number everywhere. */
+function filled(x: Tensor): number | undefined {
+  return isOp(x, "constant") && x.attributes.data.length === 1 ? x.attributes.data[0] : undefined;
+}
+
+/** `x + 0`: the other operand, where it has the axes of the result already. */
+function zeroOf(x: Tensor, operand: Tensor, other = 0): Tensor | undefined {
+  const rest = x.inputs[other]!;
+  return filled(operand) === 0 && rest.axes === x.axes ? rest : undefined;
+}
+
+function rewriteProduct(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
+  for (const [i, j] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const factor = filled(x.inputs[i]!);
+    const rest = x.inputs[j]!;
+    if (factor === undefined || rest.axes !== x.axes) continue;
+    if (factor === 1) return rest;
+    if (factor === -1) return { ...x, op: "neg", inputs: [rest] };
+    const scaled = scaleEinsum(x, rest, factor, onlyHere);
+    if (scaled !== undefined) return scaled;
+    // (k·y)·factor is (k·factor)·y
+    if (rest.op === "mul") {
+      const at = rest.inputs.findIndex((input) => filled(input) !== undefined);
+      if (at >= 0 && rest.inputs[1 - at]!.axes === x.axes) {
+        return { ...x, inputs: [rest.inputs[1 - at]!, scalar(filled(rest.inputs[at]!)! * factor)] };
+      }
+    }
+    if (rest.op === "neg") return { ...x, inputs: [rest.inputs[0]!, scalar(-factor)] };
+  }
+  return withoutBroadcasts(x);
+}
+
+/** A scaled contraction scales for nothing inside the matrix product, as long as nobody needs the unscaled one. */
+function scaleEinsum(x: Tensor, product: Tensor, factor: number, onlyHere: (input: Tensor) => boolean): Tensor | undefined {
+  if (!isOp(product, "einsum") || product.axes !== x.axes || !onlyHere(product)) return undefined;
+  return { ...product, attributes: { alpha: product.attributes.alpha * factor } };
+}
+
+function rewriteQuotient(x: Tensor): Tensor {
+  const divisor = filled(x.inputs[1]!);
+  if (divisor === undefined || x.inputs[0]!.axes !== x.axes) return withoutBroadcasts(x);
+  return divisor === 1 ? x.inputs[0]! : { ...x, op: "mul", inputs: [x.inputs[0]!, scalar(1 / divisor)] };
+}
+
+function rewritePower(x: Tensor): Tensor {
+  const [base, exponent] = x.inputs as [Tensor, Tensor];
+  if (base.axes !== x.axes) return x;
+  switch (filled(exponent)) {
+    case 0:
+      return node({ op: "constant", inputs: [], axes: x.axes, shape: x.shape, attributes: { data: Float64Array.of(1) } });
+    case 1:
+      return base;
+    case 2:
+      return { ...x, op: "mul", inputs: [base, base] };
+    case 0.5:
+      return { ...x, op: "sqrt", inputs: [base] };
+    case -1:
+      return { ...x, op: "reciprocal", inputs: [base] };
+    default:
+      return x;
+  }
+}
+
+/** Repeating a value along axes that another operand has anyway is left to the operation itself. */
+function withoutBroadcasts(x: Tensor): Tensor {
+  const inputs = x.inputs.slice();
+  inputs.forEach((input, i) => {
+    if (input.op !== "broadcast") return;
+    const wide = inputs.some((other, j) => j !== i && hasAll(other, x));
+    if (wide) inputs[i] = input.inputs[0]!;
+  });
+  return inputs.every((input, i) => input === x.inputs[i]) ? x : { ...x, inputs };
+}
+
+function hasAll(x: Tensor, axesOf: Tensor): boolean {
+  return axisNames(x.axes).length === axisNames(axesOf.axes).length;
+}
+
+/** The sum of a product is a contraction; the sum of something repeated is a multiple of it. */
+function rewriteSum(x: NodeOf<"sum">, onlyHere: (input: Tensor) => boolean): Tensor {
+  const [inner] = x.inputs as [Tensor];
+  if (isOp(inner, "mul") && inner.inputs[0] !== inner.inputs[1] && onlyHere(inner)) {
+    const [a, b] = inner.inputs as [Tensor, Tensor];
+    const shared = x.attributes.over.every((axis) => axisNames(a.axes).includes(axis) && axisNames(b.axes).includes(axis));
+    if (shared) return contract(a, b, x.axes);
+  }
+  if (isOp(inner, "broadcast")) {
+    const source = inner.inputs[0]!;
+    const added = x.attributes.over.filter((axis) => !axisNames(source.axes).includes(axis));
+    const same = x.attributes.over.length === added.length && source.axes === x.axes;
+    if (same) {
+      const sizes = sizesOf(inner);
+      const times = added.reduce((product, axis) => product * sizes[axis]!, 1);
+      return { ...x, op: "mul", attributes: {}, inputs: [source, scalar(times)] };
+    }
+  }
+  return x;
+}
+
+/** A contraction does not care about the order of axes in memory, so a transposition before it only costs. */
+function rewriteEinsum(x: NodeOf<"einsum">): Tensor {
+  const inputs = x.inputs.map((input) => (input.op === "transpose" ? input.inputs[0]! : input));
+  return inputs.every((input, i) => input === x.inputs[i]) ? x : { ...x, inputs };
+}
