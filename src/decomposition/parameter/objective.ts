@@ -1,0 +1,121 @@
+/**
+ * The objective of stochastic parameter decomposition as published (Bushnaq, Braun & Sharkey 2025, section 2):
+ *
+ *   L = β_f L_faithfulness + β_1 L_stochastic + β_2 L_layerwise + β_3 L_importance
+ *
+ * The network runs once on its own weights; what its matrices see there is what the gates see. Each masked run draws its own
+ * sources.
+ */
+import type { Hooks, Network, Site } from "../../network/network.ts";
+import { add, axisSize, mul, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
+import { causalImportance, type CausalImportance, type LowerLeak } from "./causal-importance.ts";
+import { faithfulness } from "./losses/faithfulness.ts";
+import { importanceMinimality } from "./losses/importance-minimality.ts";
+import { squaredError } from "./losses/reconstruction.ts";
+import { maskFrom } from "./mask.ts";
+import { innerActivation, maskedProduct, subcomponentsOf, weightDelta } from "./subcomponents.ts";
+
+/** What the objective weighs and how. */
+export interface ObjectiveSettings {
+  readonly faithfulness: number;
+  readonly stochasticRecon: number;
+  readonly layerwiseRecon: number;
+  readonly importanceMinimality: number;
+  readonly lowerLeak: LowerLeak;
+  readonly delta: boolean;
+}
+
+/** The loss and its parts, each a scalar. */
+export interface Objective {
+  readonly loss: Tensor<"">;
+  readonly faithfulness: Tensor<"">;
+  readonly stochasticRecon: Tensor<"">;
+  readonly layerwiseRecon: Tensor<"">;
+  readonly importanceMinimality: Tensor<"">;
+}
+
+/**
+ * The objective on one batch.
+ *
+ * @param weights    the network's own weights
+ * @param components subcomponents and gates, by name
+ * @param x          the batch
+ * @param p          exponent of importance minimality
+ */
+export function spdObjective(
+  network: Network,
+  weights: Tensors,
+  components: Tensors,
+  x: Tensor,
+  p: number | Tensor<"">,
+  settings: ObjectiveSettings,
+): Objective {
+  const { output, importances } = cleanRun(network, weights, components, x, settings.lowerLeak);
+  const masked = (name: string, sites: readonly Site[]): Tensor<""> => {
+    const hooks = stochasticHooks(name, sites, weights, components, importances, network, settings.delta);
+    return squaredError(network.forward(weights, x, hooks), output);
+  };
+  const parts = {
+    faithfulness: faithfulness(
+      network.sites.map((site) => weightDelta(network.matrix(weights, site.name), subcomponentsOf(components, site))),
+    ),
+    stochasticRecon: masked("stochastic", network.sites),
+    layerwiseRecon: mul(
+      network.sites.map((site) => masked("layerwise", [site])).reduce((a, b) => add(a, b)),
+      1 / network.sites.length,
+    ),
+    importanceMinimality: importanceMinimality(
+      network.sites.map((site) => importances[site.name]!.upper),
+      p,
+    ),
+  };
+  const weighed = (Object.keys(parts) as (keyof typeof parts)[])
+    .filter((name) => settings[name] !== 0)
+    .map((name) => mul(parts[name], settings[name]));
+  return { ...parts, loss: weighed.reduce((a, b) => add(a, b)) };
+}
+
+/** The network on its own weights: its output, and every component's importance from what its site sees there. */
+export function cleanRun(
+  network: Network,
+  weights: Tensors,
+  components: Tensors,
+  x: Tensor,
+  lowerLeak: LowerLeak = "straight-through",
+): { output: Tensor; importances: Readonly<Record<string, CausalImportance>> } {
+  const importances: Record<string, CausalImportance> = {};
+  const output = network.forward(weights, x, {
+    matmul: (site, activation) => {
+      const inner = innerActivation(activation, subcomponentsOf(components, site));
+      importances[site.name] = causalImportance(components, site, inner, lowerLeak);
+      return undefined;
+    },
+  });
+  return { output, importances };
+}
+
+/** Hooks that run the given sites on components under freshly drawn masks. */
+function stochasticHooks(
+  name: string,
+  sites: readonly Site[],
+  weights: Tensors,
+  components: Tensors,
+  importances: Readonly<Record<string, CausalImportance>>,
+  network: Network,
+  withDelta: boolean,
+): Hooks {
+  return {
+    matmul: (site, activation) => {
+      if (!sites.includes(site)) return undefined;
+      const parts = subcomponentsOf(components, site);
+      const { lower } = importances[site.name]!;
+      const sizes = { C: axisSize(lower, "C"), batch: axisSize(lower, "batch") };
+      const mask = maskFrom(lower, uniform(`${name}/${site.name}`, "C batch", sizes));
+      if (!withDelta) return maskedProduct(activation, parts, mask);
+      return maskedProduct(activation, parts, mask, {
+        delta: weightDelta(network.matrix(weights, site.name), parts),
+        mask: uniform(`${name}/${site.name}/delta`, "batch", { batch: sizes.batch }),
+      });
+    },
+  };
+}

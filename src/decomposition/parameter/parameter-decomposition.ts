@@ -1,0 +1,111 @@
+/** A network taken apart into rank-one subcomponents of its weight matrices, with gates that say when each matters. */
+import { MechanistError } from "../../error.ts";
+import type { NamedValues } from "../../engine/index.ts";
+import type { Hooks, Network, Site, WeightSpec } from "../../network/network.ts";
+import { input, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { formatAddress } from "../address.ts";
+import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
+import { gateWeights } from "./causal-importance.ts";
+import { cleanRun } from "./objective.ts";
+import { maskedProduct, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
+
+/** The weights of subcomponents and gates at all sites. */
+export function componentWeights(sites: readonly Site[], C: number, gateWidth: number): WeightSpec[] {
+  return sites.flatMap((site) => [...subcomponentWeights(site, C), ...gateWeights(site, C, gateWidth)]);
+}
+
+const BITS = 32;
+
+export class ParameterDecomposition implements Decomposition {
+  readonly network: Network;
+  readonly sites: readonly Site[];
+  readonly components: readonly ComponentInfo[];
+  readonly remainder: readonly ComponentInfo[];
+  readonly values: NamedValues;
+  readonly tensors: Tensors;
+
+  /**
+   * @param weights    the network's own weights
+   * @param components subcomponents and gates, `<site>.V` and so on; every site must be there
+   */
+  constructor(network: Network, weights: NamedValues, components: NamedValues) {
+    this.network = network;
+    this.sites = network.sites;
+    const specs = this.sites.flatMap((site) => {
+      const C = countOf(components, `${site.name}.V`, 1);
+      const width = countOf(components, `${site.name}.gate.W_in`, 1);
+      return componentWeights([site], C, width);
+    });
+    const wanted = [...network.weights, ...specs];
+    const given = { ...weights, ...components };
+    this.values = Object.fromEntries(wanted.map((spec) => [spec.name, expectWeight(spec, given)]));
+    this.tensors = Object.fromEntries(
+      wanted.map(({ name, axes, shape }) => {
+        const sizes = Object.fromEntries(axes.split(" ").map((axis, i) => [axis, shape[i]!]));
+        return [name, input(name, axes, sizes)];
+      }),
+    );
+    this.components = this.sites.flatMap((site) =>
+      Array.from({ length: this.componentCount(site.name) }, (_, component) => ({
+        address: formatAddress({ site: site.name, component }),
+        site: site.name,
+        rank: 1,
+        bits: BITS * (site.dIn + site.dOut),
+      })),
+    );
+    this.remainder = this.sites.map((site) => ({
+      address: formatAddress({ site: site.name, component: "remainder" }),
+      site: site.name,
+      rank: Math.min(site.dIn, site.dOut),
+      bits: BITS * site.dIn * site.dOut,
+    }));
+  }
+
+  /** How many subcomponents a site has. */
+  componentCount(site: string): number {
+    return countOf(this.values, `${site}.V`, 1);
+  }
+
+  /** Causal importances in [0, 1], `C batch` for each site, from a run on the network's own weights. */
+  activity(x: Tensor): Masks {
+    const { importances } = cleanRun(this.network, this.tensors, this.tensors, x);
+    return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
+  }
+
+  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}): Tensor {
+    const hooks: Hooks = {
+      matmul: (site, activation, W) => {
+        const mask = masks[site.name];
+        if (mask === undefined) return undefined;
+        const parts = subcomponentsOf(this.tensors, site);
+        const rest = remainder[site.name];
+        return maskedProduct(
+          activation,
+          parts,
+          mask,
+          rest === undefined ? undefined : { delta: weightDelta(W, parts), mask: rest },
+        );
+      },
+    };
+    return this.network.forward(this.tensors, x, hooks);
+  }
+}
+
+function countOf(named: NamedValues, name: string, axis: number): number {
+  const found = named[name];
+  if (found === undefined) throw new MechanistError("BadFile", `components: expected ${name}, got none`);
+  return found.shape[axis]!;
+}
+
+function expectWeight(spec: WeightSpec, given: NamedValues): NamedValues[string] {
+  const found = given[spec.name];
+  if (found === undefined) throw new MechanistError("BadFile", `components: expected ${spec.name}, got none`);
+  const fits = found.shape.length === spec.shape.length && spec.shape.every((size, i) => found.shape[i] === size);
+  if (!fits) {
+    throw new MechanistError(
+      "BadFile",
+      `components: ${spec.name}: expected "${spec.axes}" of ${spec.shape.join("×")}, got ${found.shape.join("×")}`,
+    );
+  }
+  return { ...found, axes: spec.axes };
+}

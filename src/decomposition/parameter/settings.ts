@@ -1,0 +1,28 @@
+/** Everything that decides a run of stochastic parameter decomposition. */
+import { z } from "zod";
+
+const coefficient = (what: string): z.ZodNumber => z.number().min(0).describe(`coefficient of ${what}`);
+
+export const spdSettings = z.strictObject({
+  components: z.int().min(1).max(100_000).describe("C, subcomponent slots at each site"),
+  gateWidth: z.int().min(1).max(4096).default(16).describe("hidden width of each component's gate"),
+  faithfulness: coefficient("faithfulness").default(1),
+  stochasticRecon: coefficient("reconstruction with all sites masked").default(1),
+  layerwiseRecon: coefficient("reconstruction with one site masked at a time").default(1),
+  importanceMinimality: coefficient("importance minimality"),
+  pStart: z.number().gt(0).max(4).describe("importance exponent p at the start"),
+  pEnd: z.number().gt(0).max(4).describe("p at the end; a straight line between"),
+  lowerLeak: z.enum(["straight-through", "slope"]).default("straight-through").describe("leak of the mask sigmoid below 0"),
+  delta: z.boolean().default(false).describe("mask what the components leave over, too"),
+  featureProbability: z.number().min(0).max(1).default(0).describe("data for the decomposition; 0: as the target was trained"),
+  batch: z.int().min(1).max(1_000_000).describe("examples a step"),
+  steps: z.int().min(1).max(10_000_000).describe("optimiser steps after the warm-up"),
+  learningRate: z.number().gt(0).describe("Adam's rate at the start"),
+  finalLearningRate: z.number().min(0).max(1).default(0).describe("fraction of it at the end, along a cosine"),
+  clipNorm: z.number().min(0).default(0).describe("clip the gradient at this norm; 0: never"),
+  warmupSteps: z.int().min(0).max(1_000_000).default(200).describe("steps of faithfulness alone, first"),
+  warmupLearningRate: z.number().gt(0).default(0.01).describe("AdamW's rate in the warm-up"),
+  warmupWeightDecay: z.number().min(0).default(0).describe("AdamW's decay in the warm-up"),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of components, gates, data and masks"),
+});
+export type SpdSettings = z.infer<typeof spdSettings>;

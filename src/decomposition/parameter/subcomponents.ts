@@ -1,0 +1,69 @@
+/**
+ * Rank-one subcomponents: at each site `W ≈ Σ_c V[:, c] U[c, :]` (SPD paper, section 2, with matrices that multiply from
+ * the right). `V[:, c]` reads, `U[c, :]` writes.
+ */
+import type { NamedValues } from "../../engine/index.ts";
+import { values } from "../../engine/index.ts";
+import type { Site, WeightSpec } from "../../network/network.ts";
+import { add, einsum, foldIn, type Key, mul, randomNormal, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
+
+/** One site's subcomponents in a traced program. */
+export interface Subcomponents {
+  readonly V: Tensor<"d_in C">;
+  readonly U: Tensor<"C d_out">;
+}
+
+/** The weights that hold a site's subcomponents. */
+export function subcomponentWeights(site: Site, C: number): WeightSpec[] {
+  return [
+    { name: `${site.name}.V`, axes: "d_in C", shape: [site.dIn, C] },
+    { name: `${site.name}.U`, axes: "C d_out", shape: [C, site.dOut] },
+  ];
+}
+
+/** Their numbers at the start: `V ~ N(0, 1/√d_in)`, `U ~ N(0, 1/√C)`, standard deviations (SPD repository). */
+export function initialSubcomponents(site: Site, C: number, key: Key): NamedValues {
+  const draw = (name: string, count: number, deviation: number): Float32Array =>
+    randomNormal(foldIn(key, name), count).map((x) => x * deviation);
+  const [V, U] = [`${site.name}.V`, `${site.name}.U`];
+  return {
+    [V]: values("d_in C", [site.dIn, C], draw(V, site.dIn * C, 1 / Math.sqrt(site.dIn))),
+    [U]: values("C d_out", [C, site.dOut], draw(U, C * site.dOut, 1 / Math.sqrt(C))),
+  };
+}
+
+/** A site's subcomponents among named tensors. */
+export function subcomponentsOf(tensors: Tensors, site: Site): Subcomponents {
+  return {
+    V: tensors[`${site.name}.V`] as Tensor<"d_in C">,
+    U: tensors[`${site.name}.U`] as Tensor<"C d_out">,
+  };
+}
+
+/** What the subcomponents of a site leave over: `W - Σ_c V_c U_c`. */
+export function weightDelta(W: Tensor<"d_in d_out">, { V, U }: Subcomponents): Tensor<"d_in d_out"> {
+  return sub(W, einsum("d_in C, C d_out -> d_in d_out", V, U));
+}
+
+/** How strongly each subcomponent reads: its inner activation `h_c = V[:, c] · a`. */
+export function innerActivation(activation: Tensor<"batch d_in">, { V }: Subcomponents): Tensor<"C batch"> {
+  return einsum("batch d_in, d_in C -> C batch", activation, V);
+}
+
+/**
+ * A site's product with its subcomponents masked: `((a V) ⊙ m) U + δ ⊙ (a Δ)`.
+ *
+ * @param delta how much of the remainder stays, one number an example; absent, none of it does
+ */
+export function maskedProduct(
+  activation: Tensor<"batch d_in">,
+  parts: Subcomponents,
+  mask: Tensor<"C batch">,
+  remainder?: { readonly delta: Tensor<"d_in d_out">; readonly mask: Tensor },
+): Tensor<"batch d_out"> {
+  const kept = mul(innerActivation(activation, parts), mask);
+  const product = einsum("C batch, C d_out -> batch d_out", kept, parts.U);
+  if (remainder === undefined) return product;
+  const rest = einsum("batch d_in, d_in d_out -> batch d_out", activation, remainder.delta);
+  return add(product, mul(rest, remainder.mask) as Tensor<"batch d_out">);
+}
