@@ -8,6 +8,7 @@ import { contract } from "../tensor/ops/einsum.ts";
 import { isOp, node, type NodeOf, scalar, sizesOf, type Tensor } from "../tensor/tensor.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { evaluate } from "./interpreter/evaluate.ts";
+import { contractNarrowly, filled, scaledInside } from "./products.ts";
 
 /** The largest constant that folding may make; a bigger one would cost more memory than it saves time. */
 const MOST_FOLDED = 65_536;
@@ -19,6 +20,7 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
   const ids = new Map<Tensor, number>();
   const order = inTopologicalOrder(Object.values(outputs));
   const uses = countUses(order);
+  const usesOf = new Map<Tensor, number>();
 
   const intern = (x: Tensor): Tensor => {
     const key = `${x.op}|${x.dtype}|${x.axes}|${x.shape.join()}|${describe(x)}|${x.inputs.map((i) => ids.get(i)).join()}`;
@@ -39,7 +41,9 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
     const inputs = original.op === "identity" ? [rebuilt.get(original.inputs[0]!)!] : original.inputs.map((x) => rebuilt.get(x)!);
     const copy: Tensor = { ...original, inputs };
     delete (copy as { derivative?: unknown }).derivative;
-    rebuilt.set(original, internAll(rewrite(copy, (x) => uses.get(original.inputs[copy.inputs.indexOf(x)]!) === 1)));
+    const result = internAll(rewrite(copy, (x) => (usesOf.get(x) ?? 1) === 1));
+    rebuilt.set(original, result);
+    usesOf.set(result, (usesOf.get(result) ?? 0) + (uses.get(original) ?? 1));
   }
   return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, rebuilt.get(x)!])) as O;
 }
@@ -78,7 +82,7 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
     case "einsum":
       return rewriteEinsum(x as NodeOf<"einsum">);
     case "neg":
-      return x.inputs[0]!.op === "neg" ? x.inputs[0]!.inputs[0]! : scaleEinsum(x, x.inputs[0]!, -1, onlyHere) ?? x;
+      return x.inputs[0]!.op === "neg" ? x.inputs[0]!.inputs[0]! : (negatedInside(x.inputs[0]!, onlyHere) ?? x);
     case "transpose":
       return x.inputs[0]!.op === "transpose" && x.inputs[0]!.inputs[0]!.axes === x.axes ? x.inputs[0]!.inputs[0]! : x;
     case "maximum":
@@ -110,11 +114,6 @@ function foldConstant(x: Tensor): Tensor | undefined {
   });
 }
 
-/** The single number of a constant that has the same number everywhere. */
-function filled(x: Tensor): number | undefined {
-  return isOp(x, "constant") && x.attributes.data.length === 1 ? x.attributes.data[0] : undefined;
-}
-
 /** `x + 0`: the other operand, where it has the axes of the result already. */
 function zeroOf(x: Tensor, operand: Tensor, other = 0): Tensor | undefined {
   const rest = x.inputs[other]!;
@@ -131,8 +130,8 @@ function rewriteProduct(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor
     if (factor === undefined || rest.axes !== x.axes) continue;
     if (factor === 1) return rest;
     if (factor === -1) return { ...x, op: "neg", inputs: [rest] };
-    const scaled = scaleEinsum(x, rest, factor, onlyHere);
-    if (scaled !== undefined) return scaled;
+    const scaled = scaledInside(rest, factor, onlyHere);
+    if (scaled !== undefined && scaled.op !== "mul") return scaled;
     // (k·y)·factor is (k·factor)·y
     if (rest.op === "mul") {
       const at = rest.inputs.findIndex((input) => filled(input) !== undefined);
@@ -145,10 +144,9 @@ function rewriteProduct(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor
   return withoutBroadcasts(x);
 }
 
-/** A scaled contraction scales for nothing inside the matrix product, as long as nobody needs the unscaled one. */
-function scaleEinsum(x: Tensor, product: Tensor, factor: number, onlyHere: (input: Tensor) => boolean): Tensor | undefined {
-  if (!isOp(product, "einsum") || product.axes !== x.axes || !onlyHere(product)) return undefined;
-  return { ...product, attributes: { alpha: product.attributes.alpha * factor } };
+function negatedInside(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor | undefined {
+  const negated = scaledInside(x, -1, onlyHere);
+  return negated?.op === "mul" ? undefined : negated;
 }
 
 function rewriteQuotient(x: Tensor): Tensor {
@@ -194,6 +192,8 @@ function hasAll(x: Tensor, axesOf: Tensor): boolean {
 /** The sum of a product is a contraction; the sum of something repeated is a multiple of it. */
 function rewriteSum(x: NodeOf<"sum">, onlyHere: (input: Tensor) => boolean): Tensor {
   const [inner] = x.inputs as [Tensor];
+  const narrow = contractNarrowly([inner], x.axes, 1);
+  if (narrow !== undefined) return narrow;
   if (isOp(inner, "mul") && inner.inputs[0] !== inner.inputs[1] && onlyHere(inner)) {
     const [a, b] = inner.inputs as [Tensor, Tensor];
     const shared = x.attributes.over.every((axis) => axisNames(a.axes).includes(axis) && axisNames(b.axes).includes(axis));
@@ -212,8 +212,17 @@ function rewriteSum(x: NodeOf<"sum">, onlyHere: (input: Tensor) => boolean): Ten
   return x;
 }
 
-/** A contraction does not care about the order of axes in memory, so a transposition before it only costs. */
+/** A contraction does not care about the order of axes in memory or about a number in front of an operand. */
 function rewriteEinsum(x: NodeOf<"einsum">): Tensor {
-  const inputs = x.inputs.map((input) => (input.op === "transpose" ? input.inputs[0]! : input));
-  return inputs.every((input, i) => input === x.inputs[i]) ? x : { ...x, inputs };
+  let { alpha } = x.attributes;
+  const inputs = x.inputs.map((input) => {
+    if (input.op === "transpose") return input.inputs[0]!;
+    if (input.op !== "mul") return input;
+    const at = input.inputs.findIndex((factor) => filled(factor) !== undefined);
+    const rest = input.inputs[1 - at];
+    if (at < 0 || rest!.axes !== input.axes) return input;
+    alpha *= filled(input.inputs[at]!)!;
+    return rest!;
+  });
+  return contractNarrowly(inputs, x.axes, alpha) ?? { ...x, inputs, attributes: { alpha } };
 }

@@ -1,5 +1,5 @@
 /** Masks: a source in [0, 1] moves each mask between its causal importance and 1. */
-import { add, mul, sub, type Tensor } from "../../tensor/index.ts";
+import { mul, sub, type Tensor } from "../../tensor/index.ts";
 
 /**
  * `m = g + (1 - g) r` (SPD paper, eq. for the stochastic masks): what is important stays, what is not may be anything.
@@ -8,5 +8,6 @@ import { add, mul, sub, type Tensor } from "../../tensor/index.ts";
  * @param source     r in [0, 1], `C batch`, or `C` where all inputs share it
  */
 export function maskFrom(importance: Tensor<"C batch">, source: Tensor): Tensor<"C batch"> {
-  return add(importance, mul(sub(1, importance), source as Tensor<"C batch">));
+  // The same as 1 - (1 - g)(1 - r), which shares 1 - g among all masks of a site and 1 - r with the gradient.
+  return sub(1, mul(sub(1, importance), sub(1, source) as Tensor<"C batch">));
 }

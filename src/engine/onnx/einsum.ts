@@ -35,13 +35,14 @@ export function lowerEinsum(emitter: Emitter, node: NodeOf<"einsum">, values: re
 
 /** Without summed axes a contraction is a product element by element. */
 function product(emitter: Emitter, node: NodeOf<"einsum">, values: readonly OnnxValue[]): OnnxValue {
-  const operands = node.inputs.map((x, i) => aligned(emitter, values[i]!, x, node.axes));
-  const name = emitter.emit("Mul", operands);
   const { alpha } = node.attributes;
-  return {
-    name: alpha === 1 ? name : emitter.emit("Mul", [name, emitter.constant("f32", [], [alpha])]),
-    dims: node.shape,
-  };
+  const [a, b] = node.inputs as [Tensor, Tensor];
+  const smaller = sizeOf(a.shape) <= sizeOf(b.shape) ? 0 : 1;
+  const operands = node.inputs.map((x, i) => {
+    const operand = aligned(emitter, values[i]!, x, node.axes);
+    return i === smaller && alpha !== 1 ? emitter.emit("Mul", [operand, emitter.constant("f32", [], [alpha])]) : operand;
+  });
+  return { name: emitter.emit("Mul", operands), dims: node.shape };
 }
 
 interface Plan {

@@ -3,7 +3,8 @@ import { type Tensor } from "../tensor.ts";
 import { add, mul, square, sub } from "./arithmetic.ts";
 import { less, where } from "./comparison.ts";
 import { unary } from "./elementwise.ts";
-import { erf } from "./exponential.ts";
+import { withDerivative } from "./derivative.ts";
+import { erf, exp } from "./exponential.ts";
 
 type Unary = <A extends string>(x: Tensor<A>) => Tensor<A>;
 
@@ -22,14 +23,19 @@ export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
 }
 
 /**
- * The Gaussian error linear unit in its exact form, `x * Φ(x)` with Φ the normal distribution function
- * (Hendrycks & Gimpel 2016). PyTorch's default.
+ * The Gaussian error linear unit in its exact form, `x Φ(x)` with Φ the normal distribution function (Hendrycks & Gimpel
+ * 2016). PyTorch's default.
  *
- * Written as `q + q·erf(q/√2·…)` with `q = x/2`, which is one pass over memory fewer than the textbook form.
+ * Written in `u = x/√2`, where the value is `u (1 + erf u) / √2` and the slope `½ (1 + erf u + u · 2/√π e^(-u²))`: value and
+ * slope share the error function, and take the fewest passes over memory.
  */
 export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
-  const half = mul(x as Tensor, 0.5);
-  return add(half, mul(half, erf(mul(x as Tensor, Math.SQRT1_2)))) as Tensor<A>;
+  const u = mul(x as Tensor, Math.SQRT1_2);
+  const grown = add(erf(u), 1);
+  return withDerivative(mul(mul(u, grown), Math.SQRT1_2), [x], (gradient) => {
+    const bell = exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(u)));
+    return [mul(gradient as Tensor, mul(add(grown, mul(u, bell)), 0.5))];
+  }) as Tensor<A>;
 }
 
 /** GELU by its tanh approximation, as GPT-2 uses it: `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`. */

@@ -1,6 +1,6 @@
 /** Exponentials, logarithms, roots, the error function, sine and cosine. */
 import type { Tensor } from "../tensor.ts";
-import { div, mul, neg, square } from "./arithmetic.ts";
+import { div, mul, neg, square, sub } from "./arithmetic.ts";
 import { unary } from "./elementwise.ts";
 
 type Unary = <A extends string>(x: Tensor<A>) => Tensor<A>;
@@ -15,7 +15,7 @@ export const log: Unary = unary("log", {}, (g, _, x) => div(g, x));
 export const sqrt: Unary = unary("sqrt", {}, (g, y) => div(mul(g, 0.5), y));
 
 /** The error function, `2/√π ∫₀ˣ e^(-t²) dt`. */
-export const erf: Unary = unary("erf", {}, (g, _, x) => mul(g, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))));
+export const erf: Unary = unary("erf", {}, (g, _, x) => mul(g, exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(x)))));
 
 /** The sine, in radians. */
 export const sin: Unary = unary("sin", {}, (g, _, x) => mul(g, cos(x)));
