@@ -1,6 +1,7 @@
 /** Reverse-mode differentiation of traced programs. */
 import { MechanistError } from "../error.ts";
 import { add } from "./ops/arithmetic.ts";
+import { transpose } from "./ops/shape.ts";
 import { constant, scalar, sizesOf, type Tensor } from "./tensor.ts";
 import { inTopologicalOrder } from "./traverse.ts";
 
@@ -28,8 +29,9 @@ export function gradients<T extends readonly Tensor[]>(loss: Tensor, wrt: T): { 
     if (gradient === undefined || tensor.derivative === undefined || !dependent.has(tensor)) continue;
     const inward = tensor.derivative(gradient);
     tensor.inputs.forEach((x, i) => {
-      const part = inward[i];
-      if (part === undefined || !dependent.has(x)) return;
+      if (inward[i] === undefined || !dependent.has(x)) return;
+      // What lies behind may count positions, as `reshape` does: a gradient has its tensor's order of axes.
+      const part = transpose(inward[i], x.axes);
       const sofar = flowing.get(x);
       flowing.set(x, sofar === undefined ? part : add(sofar, part));
     });

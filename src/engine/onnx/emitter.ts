@@ -1,5 +1,5 @@
 /** Collects the nodes and constants of one ONNX graph while a program is lowered into it. */
-import { axisNames, sizeOf } from "../../tensor/axes.ts";
+import { axisNames } from "../../tensor/axes.ts";
 import type { DType, Tensor } from "../../tensor/tensor.ts";
 import type { Attribute, Element, Initializer, OnnxNode } from "./proto.ts";
 
@@ -93,7 +93,7 @@ export class Emitter {
 export function aligned(emitter: Emitter, value: OnnxValue, tensor: Tensor, axes: string): string {
   const names = axisNames(axes);
   const own = axisNames(tensor.axes);
-  if (sizeOf(tensor.shape) === 1) return emitter.reshape(value, []).name;
+  if (own.length === 0) return value.name;
   const present = names.filter((name) => own.includes(name));
   const ordered = emitter.permute(
     value,

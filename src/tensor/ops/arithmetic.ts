@@ -1,7 +1,7 @@
 /** Sums, products and their kin, element by element, with broadcasting by axis name. */
 import type { Fits, Wider } from "../axes.ts";
 import type { OpName } from "../op.ts";
-import { type Operand, type Tensor } from "../tensor.ts";
+import { isOp, type Operand, type Tensor } from "../tensor.ts";
 import { cast, equal, lessEqual } from "./comparison.ts";
 import { elementwise, unary } from "./elementwise.ts";
 import { log } from "./exponential.ts";
@@ -44,7 +44,8 @@ export const div: Binary = binary("div", (g, result, _, b) => {
  * asks for no such thing.
  */
 export const pow: Binary = binary("pow", (g, result, a, b) => [
-  mul(g, mul(b, pow(a, sub(b, 1)))),
+  // x⁰ is 1 everywhere; at 0 the formula would make 0 · 0⁻¹.
+  isOp(b, "constant") && b.attributes.data.every((p) => p === 0) ? undefined : mul(g, mul(b, pow(a, sub(b, 1)))),
   b.op === "constant" ? undefined : mul(g, mul(result, log(a))),
 ]);
 

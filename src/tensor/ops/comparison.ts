@@ -4,6 +4,7 @@ import type { OpName } from "../op.ts";
 import { type DType, expectType, type Operand, asTensor, type Tensor } from "../tensor.ts";
 import { elementwise } from "./elementwise.ts";
 import type { Binary } from "./arithmetic.ts";
+import { transpose } from "./shape.ts";
 
 function comparison(op: OpName & ("less" | "lessEqual" | "equal")): Binary {
   return ((a: Operand, b: Operand) => elementwise(op, [a, b], {}, "bool")) as Binary;
@@ -19,10 +20,19 @@ export const lessEqual: Binary = comparison("lessEqual");
 export const equal: Binary = comparison("equal");
 
 /** `a > b`, as bool. */
-export const greater: Binary = ((a: Tensor, b: Tensor) => less(b, a)) as Binary;
+export const greater: Binary = swapped(less);
 
 /** `a >= b`, as bool. */
-export const greaterEqual: Binary = ((a: Tensor, b: Tensor) => lessEqual(b, a)) as Binary;
+export const greaterEqual: Binary = swapped(lessEqual);
+
+/** A comparison with its operands exchanged; the result keeps the order of the axes of `a` where both have the same. */
+function swapped(compare: Binary): Binary {
+  return ((a: Operand, b: Operand) => {
+    const [x, y] = [asTensor(a), asTensor(b)];
+    const result: Tensor = compare(y, x as never);
+    return x.shape.length === result.shape.length ? transpose(result, x.axes) : result;
+  }) as Binary;
+}
 
 /** Both true. */
 export function and<A extends string, B extends string>(

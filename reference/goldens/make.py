@@ -1,0 +1,94 @@
+"""Writes every golden fixture of the repository: `python reference/goldens/make.py`."""
+
+import hashlib
+import json
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+import arrangement
+import comparison
+import contraction
+import elementwise
+import normalization
+from case import Case, solve
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "test" / "golden"
+LARGEST = 100_000
+
+FAMILIES = {
+    "arithmetic": elementwise.arithmetic,
+    "powers": elementwise.powers,
+    "signs": elementwise.signs,
+    "exponential": elementwise.exponential,
+    "activation": elementwise.activation,
+    "comparison": comparison.comparison,
+    "reduce": contraction.reduce,
+    "einsum": contraction.einsum,
+    "softmax": normalization.softmax,
+    "normalize": normalization.normalize,
+    "shape": arrangement.shape,
+    "gather": arrangement.gather,
+    "derivative": arrangement.derivative,
+}
+
+
+def lines(records: list[dict]) -> str:
+    """A JSON list with one record a line, so that a change to one case is a change to one line."""
+    return "[\n" + ",\n".join(json.dumps(record, allow_nan=False, ensure_ascii=False) for record in records) + "\n]\n"
+
+
+def clean(value):
+    """JSON has no infinities: a call's infinite arguments are written as text, as infinite data are."""
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    return "Infinity" if value == float("inf") else value
+
+
+def operations() -> None:
+    for family, cases in FAMILIES.items():
+        found: list[Case] = cases()
+        names = [case.name for case in found]
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ValueError(f"{family}: two cases are called {repeated}")
+        records = [{**record, "call": clean(record["call"])} for record in map(solve, found)]
+        save(f"ops/{family}.json", lines(records))
+
+
+def save(name: str, text: str) -> None:
+    path = GOLDEN / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if len(text.encode()) > LARGEST:
+        raise ValueError(f"{name}: {len(text.encode())} bytes, over {LARGEST}")
+    path.write_text(text)
+    print(f"{name}: {len(text.encode())} bytes")
+
+
+def sidecar() -> None:
+    """What made the fixtures, and their checksums."""
+    try:
+        import jax
+
+        jax_version = jax.__version__
+    except ImportError:
+        jax_version = None
+    files = sorted(p for p in GOLDEN.rglob("*") if p.suffix in {".json", ".safetensors"} and p.name != "versions.json")
+    record = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "jax": jax_version,
+        "sha256": {str(p.relative_to(GOLDEN)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
+    }
+    save("versions.json", json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    operations()
+    sidecar()
+    sys.stdout.flush()
