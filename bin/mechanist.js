@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+/** The command. In a clone it first builds what has changed; the package holds everything built. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const inClone = existsSync(fileURLToPath(new URL("../src/cli", import.meta.url)));
+let preparePage;
+if (inClone) {
+  try {
+    const build = await import("../scripts/build.js");
+    await build.buildLibrary();
+    preparePage = build.buildPage;
+  } catch (error) {
+    process.stderr.write(`mechanist: ${error.message}\n`);
+    process.exit(70);
+  }
+}
+const { main } = await import("../dist/cli/main.js");
+await main(process.argv.slice(2), { preparePage });
