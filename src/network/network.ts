@@ -9,6 +9,8 @@ export interface Site {
   readonly name: string;
   readonly dIn: number;
   readonly dOut: number;
+  /** Which side of the matrix runs over input features, where one does and what each feature needs is known. */
+  readonly features?: "in" | "out";
 }
 
 /** A named weight, with its axes in memory order. */

@@ -1,0 +1,45 @@
+/**
+ * Named settings of stochastic parameter decomposition. Presets named after a paper's experiment are that paper's settings;
+ * `default` and `quick` are ours and choose theirs from the size of the network.
+ */
+import type { Network } from "../../network/network.ts";
+import type { Preset } from "../../settings.ts";
+
+const published = "Bushnaq, Braun & Sharkey 2025 (SPD), appendix: table of hyperparameters";
+
+const small: Preset["settings"] = {
+  components: 20,
+  importanceMinimality: 3e-3,
+  pStart: 1,
+  pEnd: 1,
+  batch: 4096,
+  steps: 40_000,
+  learningRate: 1e-3,
+};
+const large: Preset["settings"] = { ...small, components: 200, importanceMinimality: 1e-4, pStart: 2, pEnd: 2 };
+
+/** The published presets. */
+export const PUBLISHED: Readonly<Record<string, Preset>> = {
+  "tms-5-2": { summary: "SPD paper, TMS 5-2", source: published, settings: small },
+  "tms-5-2-id": { summary: "SPD paper, TMS 5-2 with identity", source: published, settings: small },
+  "tms-40-10": { summary: "SPD paper, TMS 40-10", source: published, settings: large },
+  "tms-40-10-id": { summary: "SPD paper, TMS 40-10 with identity", source: published, settings: large },
+};
+
+/** Our own presets, for a network of any size. */
+export function ownPresets(network: Network): Readonly<Record<"default" | "quick", Preset>> {
+  const widest = Math.max(...network.sites.flatMap((site) => [site.dIn, site.dOut]));
+  const settings = {
+    components: Math.max(8, Math.min(8 * widest, 200)),
+    importanceMinimality: 3e-3,
+    pStart: 1,
+    pEnd: 1,
+    batch: 1024,
+    steps: 6000,
+    learningRate: 3e-3,
+  };
+  return {
+    default: { summary: "chosen from the network's size", source: "Mechanist", settings },
+    quick: { summary: "a first look in under a minute", source: "Mechanist", settings: { ...settings, steps: 3000 } },
+  };
+}
