@@ -13,6 +13,7 @@ import comparison
 import contraction
 import elementwise
 import normalization
+import spd_step
 from case import Case, solve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,31 @@ def operations() -> None:
         save(f"ops/{family}.json", lines(records))
 
 
+def record(value) -> str:
+    """A JSON object with one entry a line; lists of records get a line for each."""
+    entries = [
+        f"{json.dumps(key)}: " + (lines(item).rstrip() if isinstance(item, list) and item and isinstance(item[0], dict) else json.dumps(item, allow_nan=False))
+        for key, item in value.items()
+    ]
+    return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
+def decomposition() -> None:
+    save("decomposition/hard-sigmoids.json", record(spd_step.hard_sigmoids()))
+    save("decomposition/importance-minimality.json", lines(spd_step.importances()))
+    for name, step in spd_step.goldens().items():
+        save(f"decomposition/spd-step-{name}.json", record(step))
+
+
+def randomness() -> None:
+    try:
+        import randomness as numbers
+    except ImportError:
+        print("random.json: left as it is, because JAX is not installed")
+        return
+    save("random.json", record(numbers.goldens()))
+
+
 def save(name: str, text: str) -> None:
     path = GOLDEN / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,5 +116,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
     operations()
+    decomposition()
+    randomness()
     sidecar()
     sys.stdout.flush()
