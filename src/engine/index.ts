@@ -8,3 +8,4 @@ export type { StepInputs, StepProgram, Stepper, StepperOptions } from "./steps.t
 export { compileSteps } from "./steps.ts";
 export { type Device, DEVICES, defaultDevice } from "./device.ts";
 export { simplify } from "./simplify.ts";
+export { type Check, selfCheck } from "./self-check.ts";

@@ -47,21 +47,21 @@ export const TARGETS: Readonly<Record<string, Target>> = {
         source: "Mechanist",
         settings: { steps: 2000, batch: 1024, finalLearningRate: 0 },
       },
-      "tms-5-2": { summary: "5 features, 2 dimensions", source: published, settings: { features: 5, hidden: 2 } },
+      "tms-5-2": { summary: "5 features, 2 dimensions", source: published, settings: { features: 5, hidden: 2, bias: "uniform" } },
       "tms-5-2-id": {
         summary: "5-2 with a frozen identity between",
         source: published,
-        settings: { features: 5, hidden: 2, identity: true },
+        settings: { features: 5, hidden: 2, bias: "uniform", identity: true },
       },
       "tms-40-10": {
         summary: "40 features, 10 dimensions",
         source: published,
-        settings: { features: 40, hidden: 10, batch: 8192, bias: "zero" },
+        settings: { features: 40, hidden: 10, batch: 8192 },
       },
       "tms-40-10-id": {
         summary: "40-10 with a frozen identity between",
         source: published,
-        settings: { features: 40, hidden: 10, batch: 8192, bias: "zero", identity: true },
+        settings: { features: 40, hidden: 10, batch: 8192, identity: true },
       },
     },
     title: (settings) => {

@@ -1,12 +1,12 @@
 /** Running stochastic parameter decomposition: a faithfulness warm-up, then the objective, both by AdamW. */
-import { compileSteps, type NamedValues, type StepProgram, type Stepper, values } from "../../engine/index.ts";
-import type { Network } from "../../network/network.ts";
-import { adamW, adamWInputs, adamWScalars, type AdamWState } from "../../training/adamw.ts";
-import { clipByGlobalNorm } from "../../training/clip.ts";
+import type { NamedValues, Stepper } from "../../engine/index.ts";
+import type { Network, Site } from "../../network/network.ts";
+import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { type Layout, layoutOf, pack, packValues, unpack, unpackValues } from "../../training/parameters.ts";
+import { compileOptimisation, type OptimisationOptions, savedState, weightsOf } from "../../training/optimise.ts";
+import { type Layout, layoutOf } from "../../training/parameters.ts";
 import { cosineSchedule, linearSchedule, scheduleAt } from "../../training/schedule.ts";
-import { axisNames, foldIn, gradients, input, type Key, keyFromSeed, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { axisNames, foldIn, input, type Key, keyFromSeed, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { spdObjective } from "./objective.ts";
@@ -43,11 +43,11 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
         from: options.resume?.step ?? 0,
         steps: settings.steps,
         inputsAt: spdInputs(settings, key),
-        tensors: (state) => saved(layout, state),
+        tensors: savedState(layout),
       },
       options,
     );
-    return { ...result, components: unpackValues(layout, stepper.state().parameters!.data) };
+    return { ...result, components: weightsOf(layout, stepper) };
   } finally {
     await stepper.dispose();
   }
@@ -80,44 +80,52 @@ export function firstComponents({ network }: SpdTarget, settings: SpdSettings, k
 }
 
 /** The main stage's program, compiled and loaded. */
-export async function compileSpd(
+export function compileSpd(
   target: SpdTarget,
   settings: SpdSettings,
   layout: Layout,
   start: NamedValues,
-  options: LoopOptions & { readonly stepsPerCall?: number; readonly profile?: string } = {},
+  options: OptimisationOptions = {},
 ): Promise<Stepper> {
   const x = target.batch(settings.batch);
   // A fixed exponent is written into the program, where squares and plain sums are cheaper than powers.
   const p = settings.pStart === settings.pEnd ? settings.pStart : input("p", "", {});
   const weights = weightInputs(target.network);
-  const state = adamWInputs(layout.size);
-  const components = unpack(layout, state.parameters);
-  const { loss, ...parts } = spdObjective(target.network, weights, components, x, p, settings);
-  const raw = packedGradient(layout, loss, components);
-  const gradient = settings.clipNorm > 0 ? clipByGlobalNorm(raw, settings.clipNorm) : raw;
-  return compileSteps(
-    { ...program(state, adamW(state, gradient), { loss, ...parts }), fixed: Object.keys(weights) },
-    { ...options, fixed: target.weights, initial: initialState(layout, start) },
+  return compileOptimisation(
+    {
+      layout,
+      start,
+      objective: (components) => ({ ...spdObjective(target.network, weights, components, x, p, settings) }),
+      fixed: target.weights,
+      clipNorm: settings.clipNorm,
+    },
+    options,
   );
 }
 
 /** Faithfulness alone, on the subcomponents alone. */
-async function warmUp(target: SpdTarget, settings: SpdSettings, start: NamedValues, options: LoopOptions): Promise<NamedValues> {
+async function warmUp(
+  { network, weights: given }: SpdTarget,
+  settings: SpdSettings,
+  start: NamedValues,
+  options: LoopOptions,
+): Promise<NamedValues> {
   if (settings.warmupSteps === 0) return start;
-  const { network } = target;
   const layout = layoutOf(network.sites.flatMap((site) => subcomponentWeights(site, settings.components)));
   const weights = weightInputs(network);
-  const state = adamWInputs(layout.size);
-  const components = unpack(layout, state.parameters);
-  const loss = faithfulness(
-    network.sites.map((site) => weightDelta(network.matrix(weights, site.name), subcomponentsOf(components, site))),
-  );
-  const decay = { weightDecay: settings.warmupWeightDecay };
-  const next = adamW(state, packedGradient(layout, loss, components), decay);
-  const stepper = await compileSteps(
-    { ...program(state, next, { faithfulness: loss }), fixed: Object.keys(weights) },
-    { ...options, fixed: target.weights, initial: initialState(layout, start) },
+  const stepper = await compileOptimisation(
+    {
+      layout,
+      start,
+      objective: (components) => {
+        const delta = (site: Site): Tensor<"d_in d_out"> =>
+          weightDelta(network.matrix(weights, site.name), subcomponentsOf(components, site));
+        return { loss: faithfulness(network.sites.map(delta)) };
+      },
+      fixed: given,
+      adamW: { weightDecay: settings.warmupWeightDecay },
+    },
+    options,
   );
   try {
     const { signal, onProgress } = options;
@@ -128,11 +136,11 @@ async function warmUp(target: SpdTarget, settings: SpdSettings, start: NamedValu
         from: 0,
         steps: settings.warmupSteps,
         inputsAt: (step) => ({ key: [0, 0], scalars: adamWScalars(step + 1, settings.warmupLearningRate) }),
-        tensors: (now) => unpackValues(layout, now.parameters!.data),
+        tensors: savedState(layout),
       },
       { ...(signal && { signal }), ...(onProgress && { onProgress }) },
     );
-    return { ...start, ...unpackValues(layout, stepper.state().parameters!.data) };
+    return { ...start, ...weightsOf(layout, stepper) };
   } finally {
     await stepper.dispose();
   }
@@ -145,41 +153,4 @@ function weightInputs(network: Network): Tensors {
       input(name, axes, Object.fromEntries(axisNames(axes).map((axis, i) => [axis, shape[i]!]))),
     ]),
   );
-}
-
-function packedGradient(layout: Layout, loss: Tensor, components: Tensors): Tensor<"parameter"> {
-  const names = layout.entries.map(({ name }) => name);
-  const found = gradients(
-    loss,
-    names.map((name) => components[name]!),
-  );
-  return pack(layout, Object.fromEntries(names.map((name, i) => [name, found[i]!])));
-}
-
-function program(now: AdamWState, next: AdamWState, metrics: StepProgram["metrics"]): StepProgram {
-  return {
-    state: {
-      parameters: { now: now.parameters, next: next.parameters },
-      "adamw.m": { now: now.m, next: next.m },
-      "adamw.v": { now: now.v, next: next.v },
-    },
-    metrics,
-  };
-}
-
-function initialState(layout: Layout, start: NamedValues): NamedValues {
-  const zeros = (): NamedValues[string] => values("parameter", [layout.size], new Float32Array(layout.size));
-  return {
-    parameters: values("parameter", [layout.size], packValues(layout, start)),
-    "adamw.m": start["adamw.m"] ?? zeros(),
-    "adamw.v": start["adamw.v"] ?? zeros(),
-  };
-}
-
-function saved(layout: Layout, state: NamedValues): NamedValues {
-  return {
-    ...unpackValues(layout, state.parameters!.data),
-    "adamw.m": state["adamw.m"]!,
-    "adamw.v": state["adamw.v"]!,
-  };
 }

@@ -1,13 +1,14 @@
 /** Training the toy model of superposition, with the settings of the published experiments. */
 import { z } from "zod";
-import { compileSteps, type NamedValues, values } from "../../engine/index.ts";
+import { type NamedValues, values } from "../../engine/index.ts";
 import { SPARSE_FEATURE_MODES, sparseFeatures } from "../../data/sparse-feature.ts";
 import { tms } from "../../network/tms.ts";
 import type { Network } from "../../network/network.ts";
-import { abs, foldIn, gradients, type Key, keyFromSeed, mean, randomUniform, square, sub, type Tensor } from "../../tensor/index.ts";
-import { adamW, adamWInputs, adamWScalars } from "../adamw.ts";
+import { abs, foldIn, type Key, keyFromSeed, mean, randomUniform, square, sub, type Tensor } from "../../tensor/index.ts";
+import { adamWScalars } from "../adamw.ts";
 import { type LoopOptions, runStage } from "../loop.ts";
-import { layoutOf, pack, packValues, unpack, unpackValues } from "../parameters.ts";
+import { compileOptimisation, savedState, weightsOf } from "../optimise.ts";
+import { layoutOf } from "../parameters.ts";
 import { cosineSchedule, scheduleAt } from "../schedule.ts";
 import type { Trained } from "../targets.ts";
 
@@ -18,7 +19,7 @@ export const tmsSettings = z.strictObject({
   identity: z.boolean().default(false).describe("a frozen identity between the two uses of W"),
   featureProbability: z.number().gt(0).max(1).default(0.05).describe("how likely a feature is active"),
   mode: z.enum(SPARSE_FEATURE_MODES).default("at-least-zero-active").describe("how many features are active"),
-  bias: z.enum(["uniform", "zero"]).default("uniform").describe("b at the start: U(±1/√hidden), or zero"),
+  bias: z.enum(["zero", "uniform"]).default("zero").describe("b at the start: zero, or U(±1/√hidden)"),
   batch: z.int().min(1).max(1_000_000).default(1024).describe("examples a step"),
   steps: z.int().min(1).max(10_000_000).default(10_000).describe("optimiser steps"),
   learningRate: z.number().gt(0).default(5e-3).describe("AdamW's rate at the start"),
@@ -57,41 +58,21 @@ function initialWeights({ features, hidden, bias }: TmsSettings, key: Key): Name
 export async function trainTms(settings: TmsSettings, options: LoopOptions = {}): Promise<Trained> {
   const network = tmsNetwork(settings);
   const layout = layoutOf(network.weights);
-  const state = adamWInputs(layout.size);
-  const weights = unpack(layout, state.parameters);
-  const x = tmsBatch("data", settings, settings.batch);
-  const loss = mean(square(sub(abs(x) as Tensor, network.forward(weights, x))));
-  const names = Object.keys(weights);
-  const found = gradients(loss, names.map((name) => weights[name]!));
-  const gradient = pack(layout, Object.fromEntries(names.map((name, i) => [name, found[i]!])));
-  const next = adamW(state, gradient, settings);
-
   const key = keyFromSeed(settings.seed);
-  const resumed = options.resume?.tensors;
-  const zeros = (): Float32Array => new Float32Array(layout.size);
-  const vector = (data: ArrayLike<number>): ReturnType<typeof values> => values("parameter", [layout.size], data);
-  const stepper = await compileSteps(
+  const x = tmsBatch("data", settings, settings.batch);
+  const stepper = await compileOptimisation(
     {
-      state: {
-        parameters: { now: state.parameters, next: next.parameters },
-        "adamw.m": { now: state.m, next: next.m },
-        "adamw.v": { now: state.v, next: next.v },
-      },
-      metrics: { loss },
+      layout,
+      objective: (weights) => ({ loss: mean(square(sub(abs(x) as Tensor, network.forward(weights, x)))) }),
+      start: options.resume?.tensors ?? initialWeights(settings, foldIn(key, "weights")),
+      adamW: settings,
     },
-    {
-      ...options,
-      initial: {
-        parameters: vector(packValues(layout, resumed ?? initialWeights(settings, foldIn(key, "weights")))),
-        "adamw.m": resumed?.["adamw.m"] ?? vector(zeros()),
-        "adamw.v": resumed?.["adamw.v"] ?? vector(zeros()),
-      },
-    },
+    options,
   );
   const stepKey = foldIn(key, "steps");
   const schedule = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   try {
-    const { metrics, stepsPerSecond } = await runStage(
+    const result = await runStage(
       {
         name: "train",
         stepper,
@@ -101,15 +82,11 @@ export async function trainTms(settings: TmsSettings, options: LoopOptions = {})
           key: foldIn(stepKey, step),
           scalars: adamWScalars(step + 1, scheduleAt(schedule, step, settings.steps)),
         }),
-        tensors: (now) => ({
-          ...unpackValues(layout, now.parameters!.data),
-          "adamw.m": now["adamw.m"]!,
-          "adamw.v": now["adamw.v"]!,
-        }),
+        tensors: savedState(layout),
       },
       options,
     );
-    return { weights: unpackValues(layout, stepper.state().parameters!.data), metrics, stepsPerSecond };
+    return { ...result, weights: weightsOf(layout, stepper) };
   } finally {
     await stepper.dispose();
   }

@@ -1,0 +1,79 @@
+/** A loss over named weights made into a compiled training step: flat parameters, gradient, AdamW, metrics. */
+import { compileSteps, type NamedValues, type Stepper, values } from "../engine/index.ts";
+import { type Device } from "../engine/index.ts";
+import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
+import { adamW, adamWInputs, type AdamWOptions } from "./adamw.ts";
+import { clipByGlobalNorm } from "./clip.ts";
+import { type Layout, pack, packValues, unpack, unpackValues } from "./parameters.ts";
+
+/** What is optimised, and how. */
+export interface Optimisation {
+  readonly layout: Layout;
+  /** The loss and whatever else is to be reported, from the weights; the loss is the metric `loss`. */
+  readonly objective: (weights: Tensors) => Readonly<Record<string, Tensor<"">>> & { readonly loss: Tensor<""> };
+  /** Numbers to start from: weights by name and, when going on from a checkpoint, AdamW's running means. */
+  readonly start: NamedValues;
+  readonly adamW?: AdamWOptions;
+  /** Clips the gradient's global norm; 0 or absent: never. */
+  readonly clipNorm?: number;
+  /** Inputs of the objective that stay the same for all steps. */
+  readonly fixed?: NamedValues;
+}
+
+export interface OptimisationOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly stepsPerCall?: number;
+  readonly profile?: string;
+}
+
+/** Compiles the step; each one wants the scalars of `adamWScalars`. */
+export function compileOptimisation(what: Optimisation, options: OptimisationOptions = {}): Promise<Stepper> {
+  const { layout, start, fixed = {} } = what;
+  const state = adamWInputs(layout.size);
+  const weights = unpack(layout, state.parameters);
+  const metrics = what.objective(weights);
+  const names = layout.entries.map(({ name }) => name);
+  const found = gradients(
+    metrics.loss,
+    names.map((name) => weights[name]!),
+  );
+  const raw = pack(layout, Object.fromEntries(names.map((name, i) => [name, found[i]!])));
+  const gradient = what.clipNorm ? clipByGlobalNorm(raw, what.clipNorm) : raw;
+  const next = adamW(state, gradient, what.adamW);
+  const vector = (data: Float32Array): NamedValues[string] => values("parameter", [layout.size], data);
+  return compileSteps(
+    {
+      state: {
+        parameters: { now: state.parameters, next: next.parameters },
+        "adamw.m": { now: state.m, next: next.m },
+        "adamw.v": { now: state.v, next: next.v },
+      },
+      metrics,
+      fixed: Object.keys(fixed),
+    },
+    {
+      ...options,
+      fixed,
+      initial: {
+        parameters: vector(packValues(layout, start)),
+        "adamw.m": start["adamw.m"] ?? vector(new Float32Array(layout.size)),
+        "adamw.v": start["adamw.v"] ?? vector(new Float32Array(layout.size)),
+      },
+    },
+  );
+}
+
+/** The state of such a step by the names it is saved under: every weight, and AdamW's running means. */
+export function savedState(layout: Layout): (state: NamedValues) => NamedValues {
+  return (state) => ({
+    ...unpackValues(layout, state.parameters!.data),
+    "adamw.m": state["adamw.m"]!,
+    "adamw.v": state["adamw.v"]!,
+  });
+}
+
+/** The weights alone. */
+export function weightsOf(layout: Layout, stepper: Stepper): NamedValues {
+  return unpackValues(layout, stepper.state().parameters!.data);
+}
