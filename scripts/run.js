@@ -12,7 +12,17 @@ import { withLock } from "./lock.js";
 const [script, ...args] = argv.slice(2);
 const out = join(root, ".build");
 await withLock(join(out, ".lock"), () =>
-  execute("typescript", "bin/tsc", ["-p", "tsconfig.json", "--noCheck", "--noEmit", "false", "--declaration", "false", "--outDir", out]),
+  execute("typescript", "bin/tsc", [
+    "-p",
+    "tsconfig.json",
+    "--noCheck",
+    "--noEmit",
+    "false",
+    "--declaration",
+    "false",
+    "--outDir",
+    out,
+  ]),
 );
 const compiled = join(out, script.replace(/\.ts$/, ".js"));
 process.argv = [argv[0], compiled, ...args];

@@ -7,7 +7,14 @@
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import { axisNames, sizeOf } from "../tensor/axes.ts";
-import { decodeNumbers, ELEMENT_BYTES, encodeNumbers, isStoredType, STORED_AS, type StoredType } from "./stored-numbers.ts";
+import {
+  decodeNumbers,
+  ELEMENT_BYTES,
+  encodeNumbers,
+  isStoredType,
+  STORED_AS,
+  type StoredType,
+} from "./stored-numbers.ts";
 
 /** What a file holds. */
 export interface SafetensorsFile {
@@ -40,6 +47,9 @@ export function writeSafetensors(tensors: NamedValues, metadata: Readonly<Record
     return width(b) - width(a) || (a < b ? -1 : 1);
   });
   const header: [string, unknown][] = [];
+  if (names.includes("__metadata__")) {
+    throw new MechanistError("BadArgument", "safetensors: expected another name than __metadata__ for a tensor");
+  }
   const axes = Object.fromEntries(names.map((name) => [name, tensors[name]!.axes]));
   header.push(["__metadata__", { ...metadata, axes: JSON.stringify(axes) }]);
   let end = 0;
@@ -82,7 +92,8 @@ export function readSafetensors(bytes: Uint8Array, where = "safetensors"): Safet
   const tensors = entries.map((entry): [string, Values] => {
     const view = new DataView(bytes.buffer, bytes.byteOffset + dataStart + entry.start, entry.end - entry.start);
     const { dtype, data } = decodeNumbers(entry.type, view, `${where}: ${entry.name}`);
-    return [entry.name, { axes: axesOf(entry, axes[entry.name], where), shape: entry.shape, dtype, data }];
+    const names = Object.hasOwn(axes, entry.name) ? axes[entry.name] : undefined;
+    return [entry.name, { axes: axesOf(entry, names, where), shape: entry.shape, dtype, data }];
   });
   return { tensors: Object.fromEntries(tensors), metadata };
 }

@@ -29,7 +29,10 @@ export function encodeNumbers(x: Values, view: DataView): void {
   const { dtype, data } = x;
   const width = ELEMENT_BYTES[STORED_AS[dtype]];
   if (data.length * width !== view.byteLength) {
-    throw new MechanistError("ShapeMismatch", `"${x.axes}": expected ${view.byteLength / width} numbers, got ${data.length}`);
+    throw new MechanistError(
+      "ShapeMismatch",
+      `"${x.axes}": expected ${view.byteLength / width} numbers, got ${data.length}`,
+    );
   }
   for (let i = 0; i < data.length; i++) {
     if (dtype === "f32") view.setFloat32(4 * i, data[i]!, true);

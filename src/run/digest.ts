@@ -1,0 +1,15 @@
+/** A document's fingerprint: two documents have the same one exactly when they ask for the same. */
+import { createHash } from "node:crypto";
+
+/** JSON with the keys of every object in order of their UTF-16 code units, and no spaces. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+/** sha256 of a document's canonical JSON, in hexadecimal. */
+export function digestOf(document: unknown): string {
+  return createHash("sha256").update(canonicalJson(document)).digest("hex");
+}

@@ -1,0 +1,87 @@
+/** What `run.json` holds: everything needed to do a run again, where it was done, and what came of it. */
+import { z } from "zod";
+import { MechanistError } from "../error.ts";
+
+/** The version of `run.json`. A file of a higher one is refused, not guessed at. */
+export const RUN_SCHEMA = 1;
+
+const settings = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
+
+const trainDocument = z.strictObject({ target: z.string(), preset: z.string(), settings });
+
+const decomposeDocument = z.strictObject({
+  method: z.string(),
+  preset: z.string(),
+  settings,
+  target: trainDocument,
+});
+
+const shared = {
+  schema: z.literal(RUN_SCHEMA),
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  /** As last written. A run that says `running` while its process is gone was interrupted. */
+  status: z.enum(["running", "finished", "stopped", "failed"]),
+  /** The process that writes the run, with a text that no other process of that number has; empty where unknown. */
+  pid: z.int(),
+  pidStarted: z.string(),
+  /** sha256 of the document's canonical JSON, in hexadecimal. */
+  digest: z.string(),
+  environment: z.strictObject({
+    mechanist: z.string(),
+    node: z.string(),
+    onnxruntime: z.string(),
+    platform: z.string(),
+    arch: z.string(),
+    cpus: z.int(),
+    device: z.string(),
+    /** Threads an operation may use; `null` leaves it to ONNX Runtime. */
+    threads: z.int().nullable(),
+  }),
+  result: z.record(z.string(), z.json()).optional(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+};
+
+const runRecord = z.discriminatedUnion("kind", [
+  z.strictObject({ ...shared, kind: z.literal("train"), document: trainDocument }),
+  z.strictObject({
+    ...shared,
+    kind: z.literal("decompose"),
+    document: decomposeDocument,
+    /** The run whose network was taken apart. */
+    parent: z.strictObject({ name: z.string(), digest: z.string() }).optional(),
+  }),
+]);
+
+export type RunRecord = z.infer<typeof runRecord>;
+export type TrainRecord = Extract<RunRecord, { kind: "train" }>;
+export type DecomposeRecord = Extract<RunRecord, { kind: "decompose" }>;
+export type RunStatus = RunRecord["status"];
+export type RunEnvironment = RunRecord["environment"];
+
+/**
+ * Reads the text of a `run.json`.
+ *
+ * @param where names the file in an error
+ * @throws `BadFile` when it is not one; `NewerSchema` when a newer Mechanist wrote it
+ */
+export function parseRunRecord(text: string, where: string): RunRecord {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw new MechanistError("BadFile", `${where}: expected JSON, got something half-written`, {}, { cause });
+  }
+  const version = (content as { schema?: unknown } | null)?.schema;
+  if (typeof version === "number" && version > RUN_SCHEMA) {
+    throw new MechanistError(
+      "NewerSchema",
+      `${where}: expected schema ${RUN_SCHEMA}, got ${version}; it needs a newer version of Mechanist`,
+      { expected: RUN_SCHEMA, got: version },
+    );
+  }
+  const result = runRecord.safeParse(content);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new MechanistError("BadFile", `${where}: ${issue.path.join(".") || "content"}: ${issue.message.toLowerCase()}`);
+}

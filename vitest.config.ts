@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./scripts/totals-reporter.js"],
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: ["test/e2e/**", "test/cli/**", "**/*.browser.test.ts"],
+        },
+      },
+      {
+        // Each of these starts real commands, which use all the cores there are: one file after another.
+        test: {
+          name: "cli",
+          include: ["test/cli/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          globalSetup: ["scripts/build-once.js"],
+        },
+      },
+    ],
+  },
+});
