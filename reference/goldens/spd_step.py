@@ -54,7 +54,7 @@ def step(config: Config) -> dict:
     # Gates that start around ½ meet both corners of the hard sigmoids.
     for name in parameters:
         if name.endswith("b_out"):
-            parameters[name] += 0.5
+            parameters[name] = exact(parameters[name] + 0.5)
     for value in parameters.values():
         value.requires_grad_()
 

@@ -12,7 +12,7 @@ import { inTopologicalOrder } from "./traverse.ts";
  * @param loss a tensor without axes
  * @param wrt  what to differentiate by
  */
-export function gradients<T extends readonly Tensor[]>(loss: Tensor, wrt: T): { -readonly [K in keyof T]: T[K] } {
+export function gradients<const T extends readonly Tensor[]>(loss: Tensor, wrt: T): { -readonly [K in keyof T]: T[K] } {
   if (loss.axes !== "") {
     throw new MechanistError("ShapeMismatch", `gradients: expected a scalar loss, got axes "${loss.axes}"`);
   }

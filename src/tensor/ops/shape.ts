@@ -178,6 +178,7 @@ export function pad<A extends string>(
   value = 0,
 ): Tensor<A> {
   const size = axisSize(x, axis);
+  if (before === 0 && after === 0) return x;
   return node({
     op: "pad",
     inputs: [x],
