@@ -92,7 +92,7 @@ export function solvedTms({ features: n, C, identity = false, progress = 1 }: So
       (i, c) => one(c === i),
       (c, o) => one(c === o),
       20,
-      0.5,
+      0,
     );
   }
   // At linear2 it reads along its corner: h is 0.75 · 1.21 there and at most 0.75 · 1.21 · 0.81 in size elsewhere (n = 5).

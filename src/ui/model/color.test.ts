@@ -14,7 +14,10 @@ describe("colours", () => {
   test("lightness of importance runs one way in either scheme", () => {
     for (const scheme of ["light", "dark"] as const) {
       const table = colourTable("importance", scheme);
-      const luminance = Array.from({ length: 256 }, (_, i) => 0.21 * table[i * 3]! + 0.72 * table[i * 3 + 1]! + 0.07 * table[i * 3 + 2]!);
+      const luminance = Array.from(
+        { length: 257 },
+        (_, i) => 0.21 * table[i * 3]! + 0.72 * table[i * 3 + 1]! + 0.07 * table[i * 3 + 2]!,
+      );
       const steps = luminance.slice(1).map((x, i) => x - luminance[i]!);
       const sign = scheme === "light" ? -1 : 1;
       expect(steps.every((step) => step * sign >= -0.5)).toBe(true);

@@ -11,26 +11,69 @@ type Rgb = readonly [number, number, number];
 /** Stops from the low end of a scale to the high end. */
 const STOPS: Record<Scheme, Record<Scale, readonly Rgb[]>> = {
   light: {
-    importance: [[244, 247, 243], [187, 222, 190], [92, 170, 110], [23, 112, 62], [4, 66, 34]],
-    sign: [[140, 22, 38], [206, 96, 80], [243, 196, 175], [247, 247, 245], [176, 208, 228], [78, 146, 194], [20, 74, 136]],
-    amount: [[247, 247, 245], [205, 207, 210], [142, 146, 153], [78, 82, 90], [27, 29, 34]],
+    importance: [
+      [244, 247, 243],
+      [187, 222, 190],
+      [92, 170, 110],
+      [23, 112, 62],
+      [4, 66, 34],
+    ],
+    sign: [
+      [140, 22, 38],
+      [206, 96, 80],
+      [243, 196, 175],
+      [247, 247, 245],
+      [176, 208, 228],
+      [78, 146, 194],
+      [20, 74, 136],
+    ],
+    amount: [
+      [247, 247, 245],
+      [205, 207, 210],
+      [142, 146, 153],
+      [78, 82, 90],
+      [27, 29, 34],
+    ],
   },
   dark: {
-    importance: [[28, 33, 31], [22, 66, 43], [33, 117, 69], [84, 178, 112], [186, 240, 196]],
-    sign: [[255, 158, 138], [214, 84, 74], [110, 44, 44], [33, 36, 41], [33, 66, 104], [66, 130, 198], [158, 208, 255]],
-    amount: [[30, 33, 37], [70, 75, 82], [124, 130, 139], [184, 189, 196], [240, 241, 243]],
+    importance: [
+      [28, 33, 31],
+      [22, 66, 43],
+      [33, 117, 69],
+      [84, 178, 112],
+      [186, 240, 196],
+    ],
+    sign: [
+      [255, 158, 138],
+      [214, 84, 74],
+      [110, 44, 44],
+      [33, 36, 41],
+      [33, 66, 104],
+      [66, 130, 198],
+      [158, 208, 255],
+    ],
+    amount: [
+      [30, 33, 37],
+      [70, 75, 82],
+      [124, 130, 139],
+      [184, 189, 196],
+      [240, 241, 243],
+    ],
   },
 };
 
 /** What is drawn where there is no number: a cross goes over it. */
 const NOTHING: Record<Scheme, Rgb> = { light: [226, 226, 222], dark: [58, 62, 68] };
 
-/** 256 colours of a scale, as red, green, blue in turn. */
+/** Odd, so that the middle of a scale has a colour of its own. */
+const SHADES = 257;
+
+/** The colours of a scale, as red, green, blue in turn. */
 export function colourTable(scale: Scale, scheme: Scheme): Uint8ClampedArray {
   const stops = STOPS[scheme][scale];
-  const table = new Uint8ClampedArray(256 * 3);
-  for (let i = 0; i < 256; i++) {
-    const place = (i / 255) * (stops.length - 1);
+  const table = new Uint8ClampedArray(SHADES * 3);
+  for (let i = 0; i < SHADES; i++) {
+    const place = (i / (SHADES - 1)) * (stops.length - 1);
     const from = Math.min(Math.floor(place), stops.length - 2);
     for (let channel = 0; channel < 3; channel++) {
       const [a, b] = [stops[from]![channel]!, stops[from + 1]![channel]!];
@@ -56,7 +99,7 @@ export function coloured(
   const span = high - low || 1;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    const at = Math.round(Math.min(1, Math.max(0, (value - low) / span)) * 255) * 3;
+    const at = Math.round(Math.min(1, Math.max(0, (value - low) / span)) * (SHADES - 1)) * 3;
     const colour = Number.isNaN(value) ? NOTHING[scheme] : [table[at]!, table[at + 1]!, table[at + 2]!];
     out.set(colour, i * 4);
     out[i * 4 + 3] = 255;

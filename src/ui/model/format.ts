@@ -27,7 +27,11 @@ export function formatChange(value: number, digits: number): string {
 
 /** Whole numbers with thin groups: `10,000`. */
 export function formatCount(value: number): string {
-  return minus(Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ","));
+  return minus(
+    Math.round(value)
+      .toString()
+      .replace(/\B(?=(\d{3})+$)/g, ","),
+  );
 }
 
 /** About how long: `8 s`, `3 min`, `2 h`. */

@@ -20,7 +20,8 @@ export interface Projection {
  * @param turn   degrees, for three dimensions
  */
 export function projectionOf(W: ArrayLike<number>, features: number, hidden: number, turn: number): Projection {
-  if (hidden === 1) return { axes: [Float64Array.of(1), Float64Array.of(0)], label: "the one hidden dimension", share: 1 };
+  if (hidden === 1)
+    return { axes: [Float64Array.of(1), Float64Array.of(0)], label: "the one hidden dimension", share: 1 };
   if (hidden === 2) {
     return { axes: [Float64Array.of(1, 0), Float64Array.of(0, 1)], label: "the hidden plane", share: 1 };
   }
@@ -54,7 +55,8 @@ export function project(vectors: ArrayLike<number>, rows: number, { axes }: Proj
 
 /** The two directions of largest squared projection, by orthogonal iteration from a fixed start, so always the same. */
 export function principalAxes(W: ArrayLike<number>, features: number, hidden: number): [Float64Array, Float64Array] {
-  const start = (phase: number): Float64Array => Float64Array.from({ length: hidden }, (_, h) => Math.cos(h * phase + phase));
+  const start = (phase: number): Float64Array =>
+    Float64Array.from({ length: hidden }, (_, h) => Math.cos(h * phase + phase));
   let pair: [Float64Array, Float64Array] = orthonormal(start(1), start(2.3));
   const rounds = 300;
   for (let i = 0; i < rounds; i++) {
@@ -80,7 +82,13 @@ function timesGram(W: ArrayLike<number>, features: number, hidden: number, v: Fl
 function orthonormal(a: Float64Array, b: Float64Array): [Float64Array, Float64Array] {
   const first = unit(a, 0);
   const overlap = first.reduce((sum, x, h) => sum + x * b[h]!, 0);
-  return [first, unit(b.map((x, h) => x - overlap * first[h]!), 1)];
+  return [
+    first,
+    unit(
+      b.map((x, h) => x - overlap * first[h]!),
+      1,
+    ),
+  ];
 }
 
 /** A vector of length 1; for a vector of length 0, one of the coordinate axes. */

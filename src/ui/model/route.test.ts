@@ -4,7 +4,10 @@ import { formatAddresses, inOrder, parseAddresses } from "./address-list.ts";
 import { DEFAULT_VIEW, formatRoute, parseRoute, type Route, type RunView } from "./route.ts";
 
 const address = fc
-  .record({ site: fc.constantFrom("linear1", "identity", "blocks.1.mlp.W_in"), component: fc.oneof(fc.nat(300), fc.constant("remainder")) })
+  .record({
+    site: fc.constantFrom("linear1", "identity", "blocks.1.mlp.W_in"),
+    component: fc.oneof(fc.nat(300), fc.constant("remainder")),
+  })
   .map(({ site, component }) => `${site}:${component}`);
 
 const optional = <T>(key: string, value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
@@ -46,7 +49,9 @@ describe("routes", () => {
   });
 
   test("a query that makes no sense leaves the defaults", () => {
-    const parsed = parseRoute("#/run/first?step=-3&off=nonsense,linear1:9-2,linear1:4&smooth=7&draw=paint&at=x&input=1e3");
+    const parsed = parseRoute(
+      "#/run/first?step=-3&off=nonsense,linear1:9-2,linear1:4&smooth=7&draw=paint&at=x&input=1e3",
+    );
     expect(parsed).toEqual({ screen: "run", name: "first", view: { ...DEFAULT_VIEW, off: ["linear1:4"] } });
   });
 
