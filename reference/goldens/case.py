@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -36,7 +36,8 @@ class Case:
     dtype: str = "f32"
     gradient: bool = True
     pick: str | None = None
-    extra: dict = field(default_factory=dict)
+    kink: bool = False
+    """Whether finite differences have nothing to say: an input lies where the derivative jumps, or the gradient is not meant to be it."""
 
 
 def numbers(axes: str, data, dtype: str = "f32") -> Named:
@@ -77,6 +78,8 @@ def solve(case: Case) -> dict:
     }
     if case.pick is not None:
         record["pick"] = case.pick
+    if case.kink:
+        record["kink"] = True
     if case.gradient:
         cotangent = noise("cotangent of " + case.name, case.axes, list(output.shape), 0.25, 2.0)
         (output * cotangent.data).sum().backward()

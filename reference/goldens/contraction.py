@@ -21,8 +21,8 @@ def reduce() -> list[Case]:
         one = noise(op + " thin", "batch C", [3, 1])
         cases.append(Case(f"{op} over an axis of size one", [op, "$x", "C"], {"x": one}, "batch", lambda t, f=f: f(t, [1])))
     cases += [
-        Case("max: ties share the gradient", ["max", "$x", "C"], {"x": tied}, "batch", lambda t: torch.amax(t, [1])),
-        Case("max of all: ties", ["max", "$x"], {"x": tied}, "", lambda t: torch.amax(t, [0, 1])),
+        Case("max: ties share the gradient", ["max", "$x", "C"], {"x": tied}, "batch", lambda t: torch.amax(t, [1]), kink=True),
+        Case("max of all: ties", ["max", "$x"], {"x": tied}, "", lambda t: torch.amax(t, [0, 1]), kink=True),
         Case("sum of squares", ["sum", ["square", "$x"], "C"], {"x": x}, "batch pos", lambda t: (t * t).sum(-1)),
         Case("sum of a product", ["sum", ["mul", "$x", "$y"], "batch pos"], {"x": x, "y": noise("reduce y", "C batch pos", [4, 2, 3])}, "C", lambda t, y: (t * y.permute(1, 2, 0)).sum([0, 1])),
     ]

@@ -71,8 +71,8 @@ TIED = numbers(BC, [[0.0, 1.0, 2.0], [0.5, -3.0, -0.25]])
 def arithmetic() -> list[Case]:
     cases = [case for op, f in BINARY.items() for case in binary_cases(op, f)]
     for op in ("maximum", "minimum"):
-        cases.append(Case(f"{op}: ties", [op, "$a", "$b"], {"a": TIES, "b": TIED}, BC, BINARY[op]))
-        cases.append(Case(f"{op}: ties with a number", [op, "$a", 0], {"a": TIES}, BC, lambda p, op=op: BINARY[op](p, torch.tensor(0.0))))
+        cases.append(Case(f"{op}: ties", [op, "$a", "$b"], {"a": TIES, "b": TIED}, BC, BINARY[op], kink=True))
+        cases.append(Case(f"{op}: ties with a number", [op, "$a", 0], {"a": TIES}, BC, lambda p, op=op: BINARY[op](p, torch.tensor(0.0)), kink=True))
     return cases
 
 
@@ -102,9 +102,9 @@ def signs() -> list[Case]:
     return [
         Case("neg", ["neg", "$x"], {"x": around}, BC, torch.neg),
         Case("neg of one number", ["neg", "$x"], {"x": noise("neg", BC, [1, 1])}, BC, torch.neg),
-        Case("abs with a zero", ["abs", "$x"], {"x": around}, BC, torch.abs),
-        Case("sign with a zero", ["sign", "$x"], {"x": around}, BC, torch.sign),
-        Case("floor", ["floor", "$x"], {"x": numbers(BC, [[-1.0, -0.5, -1.25], [0.0, 0.75, 2.0]])}, BC, torch.floor),
+        Case("abs with a zero", ["abs", "$x"], {"x": around}, BC, torch.abs, kink=True),
+        Case("sign with a zero", ["sign", "$x"], {"x": around}, BC, torch.sign, kink=True),
+        Case("floor", ["floor", "$x"], {"x": numbers(BC, [[-1.0, -0.5, -1.25], [0.0, 0.75, 2.0]])}, BC, torch.floor, kink=True),
         Case("reciprocal", ["reciprocal", "$x"], {"x": apart}, BC, torch.reciprocal),
         Case("reciprocal of negatives", ["reciprocal", ["neg", "$x"]], {"x": apart}, BC, lambda x: torch.reciprocal(-x)),
         Case(
@@ -113,8 +113,9 @@ def signs() -> list[Case]:
             {"x": numbers(BC, [[-2.0, -1.0, 0.0], [0.75, 0.5, 3.0]])},
             BC,
             lambda x: torch.clamp(x, -1, 0.75),
+            kink=True,
         ),
-        Case("clamp below only", ["clamp", "$x", 0, 1e30], {"x": around}, BC, lambda x: torch.clamp(x, 0, 1e30)),
+        Case("clamp below only", ["clamp", "$x", 0, 1e30], {"x": around}, BC, lambda x: torch.clamp(x, 0, 1e30), kink=True),
     ]
 
 
@@ -149,6 +150,8 @@ def activation() -> list[Case]:
         "geluTanh": lambda x: F.gelu(x, approximate="tanh"),
     }
     cases = [unary(op, f, x) for op, f in functions.items() for x in (wide, plain)]
+    for case in cases:
+        case.kink = case.call[0] == "relu" and case.inputs["x"] is wide
     far = numbers("C", [-1e4, -745.0, -100.0, 100.0, 745.0, 1e4])
     cases += [Case(f"{op} far out", [op, "$x"], {"x": far}, "C", functions[op]) for op in ("sigmoid", "tanh", "silu", "gelu", "relu")]
     cases.append(

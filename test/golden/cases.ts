@@ -29,6 +29,8 @@ export interface GoldenCase {
   readonly pick?: string;
   /** The gradient that arrives at the output, and those it becomes at the inputs. */
   readonly cotangent?: Data;
+  /** Whether finite differences have nothing to say here. */
+  readonly kink?: boolean;
   readonly gradients?: Readonly<Record<string, Data>>;
 }
 
