@@ -5,7 +5,8 @@
  */
 import { axisNames } from "../tensor/axes.ts";
 import { contract } from "../tensor/ops/einsum.ts";
-import { isOp, node, type NodeOf, scalar, sizesOf, type Tensor } from "../tensor/tensor.ts";
+import { concat, pad } from "../tensor/ops/shape.ts";
+import { axisSize, isOp, node, type NodeOf, scalar, sizesOf, type Tensor } from "../tensor/tensor.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { evaluate } from "./interpreter/evaluate.ts";
 import { contractNarrowly, filled, scaledInside } from "./products.ts";
@@ -70,7 +71,7 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
     case "mul":
       return rewriteProduct(x, onlyHere);
     case "add":
-      return zeroOf(x, x.inputs[1]!) ?? zeroOf(x, x.inputs[0]!, 1) ?? withoutBroadcasts(x);
+      return zeroOf(x, x.inputs[1]!) ?? zeroOf(x, x.inputs[0]!, 1) ?? joinPieces(x) ?? withoutBroadcasts(x);
     case "sub":
       return zeroOf(x, x.inputs[1]!) ?? withoutBroadcasts(x);
     case "div":
@@ -118,6 +119,26 @@ function foldConstant(x: Tensor): Tensor | undefined {
 function zeroOf(x: Tensor, operand: Tensor, other = 0): Tensor | undefined {
   const rest = x.inputs[other]!;
   return filled(operand) === 0 && rest.axes === x.axes ? rest : undefined;
+}
+
+/**
+ * The sum of neighbouring pieces, each padded with zeros to the whole length, is the pieces put side by side. This is how the
+ * gradients of slices of one tensor come back together.
+ */
+function joinPieces(x: Tensor): Tensor | undefined {
+  const [a, b] = x.inputs as [Tensor, Tensor];
+  if (!isOp(a, "pad") || !isOp(b, "pad")) return undefined;
+  const { axis } = a.attributes;
+  if (b.attributes.axis !== axis || a.attributes.value !== 0 || b.attributes.value !== 0 || a.axes !== b.axes) return undefined;
+  const total = axisSize(x, axis);
+  const [first, second] = a.attributes.before < b.attributes.before ? [a, b] : [b, a];
+  if (total - first.attributes.after !== second.attributes.before) return undefined;
+  const pieces = [first, second].flatMap((piece) => piecesOf(piece.inputs[0]!, axis));
+  return pad(concat(pieces, axis as never), axis as never, first.attributes.before, second.attributes.after);
+}
+
+function piecesOf(x: Tensor, axis: string): readonly Tensor[] {
+  return isOp(x, "concat") && x.attributes.axis === axis ? x.inputs : [x];
 }
 
 function rewriteProduct(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
