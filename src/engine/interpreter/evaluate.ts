@@ -2,6 +2,7 @@
  * One entry for every operation: its meaning in float64, written to be obviously right rather than fast.
  * Arrays are walked by axis name, so the order of axes in memory never matters here.
  */
+import { MechanistError } from "../../error.ts";
 import { axisNames, sizeOf } from "../../tensor/axes.ts";
 import type { OpName } from "../../tensor/op.ts";
 import type { NodeOf, Tensor } from "../../tensor/tensor.ts";
@@ -66,29 +67,36 @@ function place(node: Tensor, source: Tensor, x: Float64Array, axis: string, shif
 
 type Indexed = NodeOf<"gather" | "takeAlong" | "scatterAdd" | "scatterAlong">;
 
-/** How to walk a tensor with its place along `axis` left open, and how far apart neighbours along `axis` lie. */
-function openAlong(x: Tensor, axis: string): { stride: number; others: Record<string, number> } {
+/** How to walk a tensor with its place along `axis` left open, and how far into it an index along `axis` lies. */
+function openAlong(x: Tensor, axis: string): { reach: (index: number) => number; others: Record<string, number> } {
   const { [axis]: stride, ...others } = stridesOf(x);
-  return { stride: stride!, others };
+  const size = x.shape[axisNames(x.axes).indexOf(axis)]!;
+  const reach = (index: number): number => {
+    if (!(index >= 0 && index < size)) {
+      throw new MechanistError("BadArgument", `index ${index}: outside axis ${axis} of size ${size}`, { axis, index });
+    }
+    return index * stride!;
+  };
+  return { reach, others };
 }
 
 /** Reads the first input at an index along the attribute's axis; all other axes agree by name. */
 function pick(node: Indexed, x: Float64Array, indices: Float64Array): Float64Array {
-  const { stride, others } = openAlong(node.inputs[0]!, node.attributes.axis);
+  const { reach, others } = openAlong(node.inputs[0]!, node.attributes.axis);
   const out = emptyFor(node);
   forEachIndex(node.axes, node.shape, [others, stridesOf(node.inputs[1]!)], (position, [offset, at]) => {
-    out[position] = x[offset! + indices[at!]! * stride]!;
+    out[position] = x[offset! + reach(indices[at!]!)]!;
   });
   return out;
 }
 
 /** Adds the first input into zeros at an index along the attribute's axis. */
 function drop(node: Indexed, values: Float64Array, indices: Float64Array): Float64Array {
-  const { stride, others } = openAlong(node, node.attributes.axis);
+  const { reach, others } = openAlong(node, node.attributes.axis);
   const [source, index] = node.inputs as [Tensor, Tensor];
   const out = emptyFor(node);
   forEachIndex(source.axes, source.shape, [others, stridesOf(index)], (position, [offset, at]) => {
-    out[offset! + indices[at!]! * stride]! += values[position]!;
+    out[offset! + reach(indices[at!]!)]! += values[position]!;
   });
   return out;
 }

@@ -1,0 +1,96 @@
+/** The numbers of a verdict, with what each establishes and what it does not. One table, shown wherever a number is. */
+
+export interface Measure {
+  readonly name: string;
+  readonly label: string;
+  /** What a solved run has, where there is such a thing. */
+  readonly wanted?: string;
+  readonly unit: string;
+  readonly establishes: string;
+  readonly leavesOpen: string;
+}
+
+export const MEASURES: readonly Measure[] = [
+  {
+    name: "targetCiError",
+    label: "target-CI error",
+    wanted: "0",
+    unit: "entries of the probe's importances, summed over sites, tolerance 0.1",
+    establishes: "0 means that each one-hot input needs exactly the components that the known mechanisms ask for",
+    leavesOpen: "whether the same holds on inputs with several active features",
+  },
+  {
+    name: "mmcs",
+    label: "MMCS",
+    wanted: "≥ 0.995",
+    unit: "mean cosine over features, 1 at best",
+    establishes: "for every feature some component writes in the direction in which the network writes it",
+    leavesOpen: "that components are few, or one to a feature: among many random directions one is always near",
+  },
+  {
+    name: "ml2r",
+    label: "ML2R",
+    wanted: "0.97 to 1.03",
+    unit: "mean ratio of lengths over features, 1 at best",
+    establishes: "those same components are as long as what they stand for; below 1 they have shrunk",
+    leavesOpen: "that nothing else is written besides them",
+  },
+  {
+    name: "alive",
+    label: "alive",
+    unit: "components, all sites",
+    establishes: "how many components have an importance above 0.1 on some one-hot input",
+    leavesOpen: "that the others do nothing: take the dead out below and look",
+  },
+  {
+    name: "l0",
+    label: "L0",
+    unit: "components an input, all sites, mean over fresh data",
+    establishes: "how many components an input of the training kind uses on average",
+    leavesOpen: "that these suffice; CI-masked reconstruction says so",
+  },
+  {
+    name: "stochasticRecon",
+    label: "stochastic",
+    unit: "mean squared error of the output, fresh data",
+    establishes: "the output survives random removal of what is said not to matter",
+    leavesOpen: "the worst removal: an average hides rare failures",
+  },
+  {
+    name: "ciMaskedRecon",
+    label: "CI-masked",
+    unit: "mean squared error of the output, fresh data",
+    establishes: "what is said to matter is enough for the output",
+    leavesOpen: "whether what was removed would have mattered in other company",
+  },
+  {
+    name: "adversarialRecon",
+    label: "adversarial",
+    unit: "mean squared error of the output, 20 steps of sign-PGD, sources shared by the batch",
+    establishes: "the output survives the worst removal that an attack found",
+    leavesOpen: "that no worse removal exists",
+  },
+  {
+    name: "unmaskedRecon",
+    label: "unmasked",
+    unit: "mean squared error of the output, fresh data",
+    establishes: "all components together do what the network does",
+    leavesOpen: "anything about single components",
+  },
+  {
+    name: "faithfulness",
+    label: "faithfulness",
+    unit: "mean squared error over the entries of all matrices",
+    establishes: "the components add up to the network's weights",
+    leavesOpen: "that they are its mechanisms: any factorisation adds up",
+  },
+];
+
+/** The quantities of a training step, as their chart says them. */
+export const CURVES: Readonly<Record<string, string>> = {
+  loss: "what the optimiser lowers: the weighted sum of the others",
+  faithfulness: "mean squared difference between the components' sum and the network's weights",
+  stochasticRecon: "mean squared error of the output with random masks at all sites",
+  layerwiseRecon: "the same with masks at one site at a time, mean over sites",
+  importanceMinimality: "sum of importances to the power p, mean over the batch",
+};
