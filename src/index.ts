@@ -5,6 +5,7 @@
  * tensor layer and the engine, for methods of your own.
  */
 export { type ErrorCode, MechanistError } from "./error.ts";
+export { named, type Preset } from "./settings.ts";
 export * from "./tensor/index.ts";
 export * from "./engine/index.ts";
 export type { Hooks, Network, Site, WeightSpec } from "./network/network.ts";

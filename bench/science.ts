@@ -1,0 +1,133 @@
+/**
+ * `npm run science -- <experiment>… [--seeds n] [--from s] [--jobs n] [--json]`: seed tables of whole decompositions, failed seeds included.
+ *
+ * Each seed trains a target of its own, takes it apart and judges it, in a process of its own with one thread; `--jobs` of them run at
+ * once. The table goes to standard output, one line a seed; every verdict in full to `docs/results/<experiment>.jsonl`.
+ */
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { decompose, judge, named, resolveMethod, resolveTarget, train, type Verdict } from "../src/index.ts";
+
+interface Experiment {
+  readonly about: string;
+  readonly target: Readonly<Record<string, unknown>>;
+  readonly preset: string;
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+const size = (features: number, hidden: number, more: object = {}): Experiment["target"] => ({ features, hidden, ...more });
+
+const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
+  "default-5-2": { about: "our default, 5-2", target: size(5, 2), preset: "default" },
+  "default-6-2": { about: "our default, 6-2", target: size(6, 2), preset: "default" },
+  "default-8-3": { about: "our default, 8-3", target: size(8, 3), preset: "default" },
+  "default-7-3": { about: "our default, 7-3", target: size(7, 3), preset: "default" },
+  "default-12-4": { about: "our default, 12-4", target: size(12, 4), preset: "default" },
+  "default-40-10": { about: "our default, 40-10", target: size(40, 10, { batch: 8192 }), preset: "default" },
+  "default-5-2-id": { about: "our default, 5-2 with identity", target: size(5, 2, { identity: true }), preset: "default" },
+  "quick-5-2": { about: "our quick preset, 5-2", target: size(5, 2), preset: "quick" },
+  "published-5-2": { about: "SPD paper's preset, 5-2", target: size(5, 2), preset: "tms-5-2" },
+  "null-5-2": {
+    about: "control: our default without importance minimality, 5-2",
+    target: size(5, 2),
+    preset: "default",
+    set: { importanceMinimality: 0 },
+  },
+};
+
+interface Row {
+  readonly experiment: string;
+  readonly seed: number;
+  /** Features whose column of `W` is longer than 0.5: the others have no mechanism to find. */
+  readonly represented: number;
+  readonly seconds: number;
+  readonly verdict: Verdict;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string", default: "10" },
+    from: { type: "string", default: "0" },
+    jobs: { type: "string", default: String(availableParallelism()) },
+    json: { type: "boolean", default: false },
+    one: { type: "string" },
+  },
+});
+
+if (values.one !== undefined) console.log(JSON.stringify(await runSeed(positionals[0]!, Number(values.one))));
+else for (const experiment of positionals) await runExperiment(experiment);
+
+async function runSeed(name: string, seed: number): Promise<Row> {
+  const experiment = named("experiment", name, EXPERIMENTS);
+  const began = performance.now();
+  const target = resolveTarget("tms", { set: { ...experiment.target, seed } });
+  const { weights } = await train(target, { threads: 1 });
+  const document = resolveMethod("spd", { target, preset: experiment.preset, set: { ...experiment.set, seed } });
+  const found = await decompose(document, weights, { threads: 1 });
+  const verdict = await judge(found, { threads: 1 });
+  const { features, hidden } = target.settings as unknown as { features: number; hidden: number };
+  const W = weights["W"]!.data;
+  const norms = Array.from({ length: features }, (_, i) => Math.hypot(...W.slice(i * hidden, (i + 1) * hidden)));
+  const represented = norms.filter((norm) => norm > 0.5).length;
+  return { experiment: name, seed, represented, seconds: (performance.now() - began) / 1000, verdict };
+}
+
+async function runExperiment(name: string): Promise<void> {
+  const { about } = named("experiment", name, EXPERIMENTS);
+  mkdirSync("docs/results", { recursive: true });
+  const file = `docs/results/${name}.jsonl`;
+  if (values.from === "0") writeFileSync(file, "");
+  const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values.from) + i);
+  const rows: Row[] = [];
+  if (!values.json) console.log(`\n${about}\n${HEADER}`);
+  const worker = async (): Promise<void> => {
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+      const row = JSON.parse(await inChild(name, seed)) as Row;
+      rows.push(row);
+      appendFileSync(file, `${JSON.stringify(row)}\n`);
+      if (!values.json) console.log(line(row));
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+  if (values.json) console.log(JSON.stringify({ schema: 1, experiment: name, rows }));
+  else console.log(`${rows.filter((row) => row.verdict.passed).length} of ${rows.length} pass`);
+}
+
+function inChild(name: string, seed: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), name, "--one", String(seed)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let out = "";
+    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    child.on("close", (code) => (code === 0 ? resolve(out) : reject(new Error(`seed ${seed} of ${name} ended with ${code}`))));
+  });
+}
+
+const HEADER = [
+  "| seed | passed | represented | target-CI error | alive | MMCS | ML2R | stochastic | CI-masked | adversarial | seconds |",
+  "|---|---|---|---|---|---|---|---|---|---|---|",
+].join("\n");
+
+function line({ seed, represented, seconds, verdict: v }: Row): string {
+  const bySite = (f: (site: Verdict["sites"][string]) => string | undefined): string =>
+    Object.values(v.sites).map(f).filter((text) => text !== undefined).join(" / ");
+  const cells = [
+    seed,
+    v.passed ? "yes" : "no",
+    represented,
+    bySite((s) => String(s.targetCiError)),
+    bySite((s) => String(s.alive)),
+    bySite((s) => s.mmcs?.toFixed(4)),
+    bySite((s) => s.ml2r?.toFixed(3)),
+    v.stochasticRecon.toExponential(1),
+    v.ciMaskedRecon.toExponential(1),
+    v.adversarialRecon.toExponential(1),
+    seconds.toFixed(0),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
