@@ -5,7 +5,8 @@ import { MechanistError } from "../error.ts";
 /** The version of `run.json`. A file of a higher one is refused, not guessed at. */
 export const RUN_SCHEMA = 1;
 
-const settings = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
+/** Held against the schema of the target or method by whoever uses them. */
+const settings = z.record(z.string(), z.unknown());
 
 const trainDocument = z.strictObject({ target: z.string(), preset: z.string(), settings });
 

@@ -38,26 +38,25 @@ export class RunFolder {
   /**
    * Makes the folder of a new run, which this process writes.
    *
-   * @param path must not exist, or be empty
+   * @param path   must not exist, or hold nothing but what a crash left of a run that had hardly begun
+   * @param target the weights of the network that is to be taken apart, kept so that the folder needs no other
    */
-  static async create(path: string, run: NewRun): Promise<RunFolder> {
+  static async create(path: string, run: NewRun, target?: NamedValues): Promise<RunFolder> {
     const absolute = resolve(path);
     await mkdir(absolute, { recursive: true }).catch((cause: unknown) => {
       throw diskFailure(absolute, cause);
     });
-    if ((await readdir(absolute)).length > 0) {
+    const taken = (await readdir(absolute)).filter((name) => name !== TARGET && !name.endsWith(TEMPORARY));
+    if (taken.length > 0) {
       throw new MechanistError("BadArgument", `${path}: expected a new or empty folder, got one with files in it`);
     }
-    const record = {
-      schema: RUN_SCHEMA,
-      ...run,
-      name: basename(absolute),
-      createdAt: new Date().toISOString(),
-      status: "running",
-      ...self(),
-      digest: digestOf(run.document),
-    } as RunRecord;
+    const { kind, ...rest } = run;
+    const about = { schema: RUN_SCHEMA, kind, name: basename(absolute), createdAt: new Date().toISOString() };
+    const record = { ...about, status: "running", ...self(), digest: digestOf(run.document), ...rest } as RunRecord;
     const folder = new RunFolder(absolute, record);
+    await folder.#sweep();
+    // The record last: a folder that has one is a run that can be gone on with.
+    if (target !== undefined) await writeAtomic(folder.targetPath, writeSafetensors(target, { schema: "1" }));
     await folder.#write();
     return folder;
   }
@@ -99,10 +98,7 @@ export class RunFolder {
     if (effectiveStatus(this.#record) === "running" && pid !== process.pid) {
       throw new MechanistError("Refused", `${this.path}: process ${pid} is writing this run`, { pid });
     }
-    for (const folder of [this.path, join(this.path, "checkpoints")]) {
-      const names = await readdir(folder).catch(() => []);
-      for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true });
-    }
+    await this.#sweep();
     this.#record = { ...this.#record, ...self() };
     await this.update({ status: "running", environment, error: null });
   }
@@ -120,11 +116,6 @@ export class RunFolder {
     return MetricsLog.open(this.metricsPath, after);
   }
 
-  /** Keeps the weights of the network that a run takes apart, so that the folder needs no other. */
-  async saveTarget(weights: NamedValues): Promise<void> {
-    await writeAtomic(this.targetPath, writeSafetensors(weights, { schema: "1" }));
-  }
-
   async loadTarget(): Promise<NamedValues> {
     const bytes = await readFile(this.targetPath).catch((cause: unknown) => {
       throw new MechanistError(
@@ -135,6 +126,14 @@ export class RunFolder {
       );
     });
     return readSafetensors(bytes, this.targetPath).tensors;
+  }
+
+  /** Removes the temporary files that a crash left. */
+  async #sweep(): Promise<void> {
+    for (const folder of [this.path, join(this.path, "checkpoints")]) {
+      const names = await readdir(folder).catch(() => []);
+      for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true });
+    }
   }
 
   #write(): Promise<void> {

@@ -1,0 +1,109 @@
+/**
+ * The command line. This file knows what can be asked for and loads what answers only when it is asked, so that `--help` is quick:
+ * nothing but the argument parser is loaded before a command runs.
+ */
+import { Command, CommanderError } from "commander";
+import { MechanistError } from "../error.ts";
+import { mechanistVersion } from "../run/environment.ts";
+import { tellError } from "./report-error.ts";
+import { Terminal } from "./terminal.ts";
+
+/** What surrounds the command. */
+export interface Host {
+  /** Builds the page where that is still to be done; absent in the package, which holds it built. */
+  readonly preparePage?: (() => Promise<void>) | undefined;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly debug?: boolean;
+}
+
+/** Runs the command line and sets the process's exit status. */
+export async function main(args: readonly string[], host: Host = {}): Promise<void> {
+  // A reader that has seen enough, `head` for instance, is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  const flags = { json: args.includes("--json"), debug: args.includes("--debug") };
+  try {
+    await commands(host).parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return;
+    process.exitCode = tellError(error instanceof CommanderError ? usageError(error) : error, flags);
+  }
+}
+
+/** The parser's own complaint in the form our errors have. */
+function usageError({ message, code }: CommanderError): MechanistError {
+  const sentence = message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  return new MechanistError(code.startsWith("commander.unknown") ? "UnknownName" : "BadArgument", sentence);
+}
+
+const repeat = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+function commands(host: Host): Command {
+  const program = new Command("mechanist")
+    .description(
+      "Take a trained neural network apart into its mechanisms, and let causal tests say which parts are real.",
+    )
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .configureHelp({ helpWidth: 100 })
+    .helpCommand(false)
+    .version(mechanistVersion(), "--version", "print the version");
+
+  const command = (usage: string, summary: string): Command =>
+    program
+      .command(usage)
+      .description(summary)
+      .option("--json", "print one JSON document on standard output, and nothing else there")
+      .option("--debug", "print the stack of an error");
+  const settled = (made: Command): Command =>
+    made
+      .option("--preset <name>", "named settings to start from: mechanist list presets")
+      .option("--set <key=value>", "a setting; may be given many times", repeat)
+      .option("--steps <n>", "optimiser steps; short for --set steps=n")
+      .option("--seed <n>", "random seed; short for --set seed=n")
+      .option("--out <dir>", "the run's folder; without it, one in ./runs")
+      .option("--resume", "go on with a run that stopped, to the same bits as if it had not");
+  const onDevice = (made: Command): Command =>
+    made
+      .option("--device <name>", "cpu, cuda, webgpu, coreml or dml")
+      .option("--threads <n>", "threads an operation may use; without it, ONNX Runtime decides");
+
+  onDevice(settled(command("train <target>", "train a network whose mechanisms are known"))).action(
+    async (target: string, options) => (await import("./train.ts")).trainCommand(target, options, terminal(options)),
+  );
+  onDevice(settled(command("decompose <run>", "take a trained network apart")))
+    .option("--method <name>", "how: mechanist list methods", "spd")
+    .option("--config <file>", "settings from a YAML file; --set goes before them")
+    .action(async (run: string, options) =>
+      (await import("./decompose.ts")).decomposeCommand(run, options, terminal(options)),
+    );
+  onDevice(command("judge <run...>", "hold decompositions against the known mechanisms")).action(
+    async (runs: string[], options) => (await import("./judge.ts")).judgeCommand(runs, options, terminal(options)),
+  );
+  command("open [dir]", "show runs in a page on 127.0.0.1")
+    .option("--port <n>", "the port to listen on, or the next free one")
+    .action(async (dir: string | undefined, options) =>
+      (await import("./open.ts")).openCommand(dir, options, terminal(options), host),
+    );
+  onDevice(command("start", "train, take apart and watch a first network"))
+    .option("--no-serve", "do not serve the page; exit after the summary")
+    .option("--port <n>", "the port to listen on, or the next free one")
+    .action(async (options) => (await import("./start.ts")).startCommand(options, terminal(options), host));
+  onDevice(command("doctor", "check this machine's device against float64")).action(async (options) =>
+    (await import("./doctor.ts")).doctorCommand(options, terminal(options)),
+  );
+  command("list <what>", "list targets, methods or presets").action(async (what: string, options) =>
+    (await import("./list.ts")).listCommand(what, terminal(options)),
+  );
+  return program;
+}
+
+function terminal({ json }: CommonOptions): Terminal {
+  return new Terminal(json ?? false);
+}

@@ -1,0 +1,95 @@
+/** Options as the user gives them, made into what the library takes. */
+import { readFile } from "node:fs/promises";
+import { type Device, DEVICES, defaultDevice } from "../engine/device.ts";
+import { MechanistError } from "../error.ts";
+import { named } from "../settings.ts";
+import type { CommonOptions } from "./main.ts";
+
+/** Where to compute. */
+export interface DeviceOptions extends CommonOptions {
+  readonly device?: string;
+  readonly threads?: string;
+}
+
+/** What a run is made with. */
+export interface RunOptions extends DeviceOptions {
+  readonly preset?: string;
+  readonly set?: readonly string[];
+  readonly steps?: string;
+  readonly seed?: string;
+  readonly out?: string;
+  readonly resume?: boolean;
+}
+
+export interface Placement {
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+/** The device and threads asked for; those of `before` where nothing is asked. */
+export function placementFrom(
+  { device, threads }: DeviceOptions,
+  before?: { readonly device: string; readonly threads: number | null },
+): Placement {
+  const here = Object.fromEntries(DEVICES.filter((name) => name !== "wasm").map((name) => [name, name]));
+  const wanted = device ?? before?.device ?? defaultDevice();
+  const count = threads === undefined ? (before?.threads ?? undefined) : wholeNumber("--threads", threads, 1, 1024);
+  return { device: named("device", wanted, here), ...(count !== undefined && { threads: count }) };
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(option: string, text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < low || value > high) {
+    throw new MechanistError("BadArgument", `${option}: expected a whole number from ${low} to ${high}, got ${text}`);
+  }
+  return value;
+}
+
+/** The settings given by `--set`, `--steps` and `--seed`, as text; the schema reads them. */
+export function settingsGiven({ set = [], steps, seed }: RunOptions): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const pair of set) {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new MechanistError("BadArgument", `--set: expected key=value, got ${pair}`);
+    given[pair.slice(0, at).trim()] = pair.slice(at + 1).trim();
+  }
+  if (steps !== undefined) given.steps = steps;
+  if (seed !== undefined) given.seed = seed;
+  return given;
+}
+
+/** Settings in a file, with the preset they start from. */
+export interface Config {
+  readonly preset?: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads a YAML file of settings, one a line, with `preset` among them if need be.
+ *
+ * @throws `MissingFile`; `BadFile` when it is not YAML or not a table of plain values
+ */
+export async function readConfig(path: string): Promise<Config> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new MechanistError("MissingFile", `${path}: expected a YAML file of settings, got none`, {}, { cause });
+  });
+  const { parse } = await import("yaml");
+  let content: unknown;
+  try {
+    content = parse(text);
+  } catch (cause) {
+    const [reason] = String((cause as Error).message).split("\n");
+    throw new MechanistError("BadFile", `${path}: expected YAML, got ${reason}`, {}, { cause });
+  }
+  if (content === null) return { settings: {} };
+  const plain = (value: unknown): boolean => ["number", "string", "boolean"].includes(typeof value);
+  if (typeof content !== "object" || Array.isArray(content) || !Object.values(content).every(plain)) {
+    throw new MechanistError(
+      "BadFile",
+      `${path}: expected a table of numbers, texts and truth values, got something else`,
+    );
+  }
+  const { preset, ...settings } = content as Record<string, unknown>;
+  return { ...(preset !== undefined && { preset: String(preset) }), settings };
+}

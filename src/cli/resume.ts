@@ -1,0 +1,54 @@
+/** Finding the run to go on with, and making sure it is the one that is meant. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { MechanistError } from "../error.ts";
+import { digestOf } from "../run/digest.ts";
+import type { RunRecord } from "../run/document.ts";
+import { RunFolder } from "../run/folder.ts";
+import { RUNS, runNames } from "../run/runs.ts";
+
+/**
+ * The run in a folder, or the newest unfinished one in `./runs` that is meant.
+ *
+ * @returns nothing when the folder holds no run yet: then there is nothing to go on with, and the run begins
+ * @throws `MissingFile` when no folder is given and no run fits
+ */
+export async function runToResume(
+  what: string,
+  out: string | undefined,
+  isMeant: (record: RunRecord) => boolean,
+): Promise<RunFolder | undefined> {
+  if (out !== undefined) {
+    if (!existsSync(join(out, "run.json"))) return undefined;
+    const run = await RunFolder.open(out);
+    if (!isMeant(run.record)) throw new MechanistError("BadArgument", `${out}: expected ${what}, got another run`);
+    return run;
+  }
+  const runs = await Promise.all(
+    (await runNames(RUNS)).map((name) => RunFolder.open(join(RUNS, name)).catch(() => undefined)),
+  );
+  const fitting = runs
+    .filter((run) => run !== undefined)
+    .filter(({ record }) => record.status !== "finished" && isMeant(record))
+    .sort((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1));
+  if (fitting[0] === undefined) {
+    throw new MechanistError("MissingFile", `--resume: expected ${what} in ${RUNS}, unfinished, got none`);
+  }
+  return fitting[0];
+}
+
+/** Refuses settings that are not those of the run: the bits would be of neither. */
+export function expectSameDocument(
+  run: RunFolder,
+  asked: { readonly settings: Readonly<Record<string, unknown>> },
+): void {
+  if (digestOf(asked) === run.record.digest) return;
+  const before = run.record.document.settings;
+  const keys = Object.keys({ ...before, ...asked.settings });
+  const differing = keys.find((key) => before[key] !== asked.settings[key]);
+  const told =
+    differing === undefined
+      ? "the settings it was started with, got others"
+      : `${differing} ${String(before[differing])} as it was started, got ${String(asked.settings[differing])}`;
+  throw new MechanistError("BadArgument", `--resume: ${run.name}: expected ${told}`);
+}

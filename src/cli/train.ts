@@ -1,0 +1,107 @@
+/** `mechanist train`: a network from nothing, in a folder of its own. */
+import { effectiveStatus } from "../run/process.ts";
+import { environment } from "../run/environment.ts";
+import { RunFolder } from "../run/folder.ts";
+import { newRunPath } from "../run/runs.ts";
+import { lastRow } from "../run/tail.ts";
+import { resolveTarget, targetNamed, train, type TrainDocument, type Trained } from "../training/targets.ts";
+import { duration, significant } from "./format.ts";
+import { interruptible } from "./interrupt.ts";
+import { placementFrom, type RunOptions, settingsGiven } from "./options.ts";
+import { record, type RecordOptions } from "./record.ts";
+import { expectSameDocument, runToResume } from "./resume.ts";
+import type { Terminal } from "./terminal.ts";
+import { expectTrainState, trainDocumentOf } from "./weights.ts";
+
+export async function trainCommand(target: string, options: RunOptions, terminal: Terminal): Promise<void> {
+  const run = await interruptible(terminal, async ({ signal }) => {
+    const begun = await startOrResume(target, options, terminal);
+    if ("document" in begun) await trainInto(begun.run, begun.document, { ...begun, signal, terminal });
+    return begun.run;
+  });
+  terminal.document("train", { ...describeRun(run), ...run.record.result });
+  terminal.print(trainedLine(run));
+}
+
+interface Begun extends Pick<RecordOptions, "device" | "threads" | "resume"> {
+  readonly run: RunFolder;
+  readonly document: TrainDocument;
+}
+
+/** A run with what there is to do; without a document, there is nothing left. */
+async function startOrResume(
+  target: string,
+  options: RunOptions,
+  terminal: Terminal,
+): Promise<Begun | { readonly run: RunFolder }> {
+  const set = settingsGiven(options);
+  const document = resolveTarget(target, { ...(options.preset !== undefined && { preset: options.preset }), set });
+  if (options.resume) {
+    const what = `a run that trains ${target}`;
+    const run = await runToResume(what, options.out, (r) => r.kind === "train" && r.document.target === target);
+    if (run !== undefined) {
+      if (options.preset !== undefined || Object.keys(set).length > 0) expectSameDocument(run, document);
+      return run.record.status === "finished" ? { run } : resumeTraining(run, options, terminal);
+    }
+  }
+  const placement = placementFrom(options);
+  return { run: await newTraining(document, options.out, placement), document, ...placement };
+}
+
+/** A folder for a training that begins. */
+export async function newTraining(
+  document: TrainDocument,
+  out: string | undefined,
+  { device, threads }: Pick<RecordOptions, "device" | "threads">,
+): Promise<RunFolder> {
+  const path = out ?? (await newRunPath(targetNamed(document.target).title(document.settings)));
+  return RunFolder.create(path, { kind: "train", document, environment: environment(device, threads) });
+}
+
+async function resumeTraining(run: RunFolder, options: RunOptions, terminal: Terminal): Promise<Begun> {
+  const document = trainDocumentOf(run);
+  const placement = placementFrom(options, run.record.environment);
+  await run.takeOver(environment(placement.device, placement.threads));
+  const check = ({ tensors, step }: { tensors: Parameters<typeof expectTrainState>[2]; step: number }): void =>
+    expectTrainState(run.checkpoints.pathOf(step), document, tensors);
+  const resume = await run.checkpoints.lastGood(check, (why) => terminal.note(why));
+  return { run, document, resume, ...placement };
+}
+
+/** Trains, keeping everything in the run's folder. */
+export function trainInto(run: RunFolder, document: TrainDocument, options: RecordOptions): Promise<Trained> {
+  const began = performance.now();
+  return record(run, options, async (loop) => {
+    const trained = await train(document, loop);
+    const loss = trained.metrics.loss ?? (await lastRow(run.metricsPath))?.loss ?? null;
+    const seconds = (performance.now() - began) / 1000;
+    const result = { steps: document.settings.steps, loss, stepsPerSecond: rate(trained.stepsPerSecond), seconds };
+    return { value: trained, result };
+  });
+}
+
+/** Steps a second; `null` when this process took none. */
+export function rate(stepsPerSecond: number): number | null {
+  return Number.isFinite(stepsPerSecond) && stepsPerSecond > 0 ? stepsPerSecond : null;
+}
+
+/** What every command's document says of a run. */
+export function describeRun(run: RunFolder): Record<string, unknown> {
+  const { name, kind, digest, document, createdAt, environment: where } = run.record;
+  return {
+    run: name,
+    path: run.path,
+    kind,
+    status: effectiveStatus(run.record),
+    createdAt,
+    digest,
+    document,
+    environment: where,
+  };
+}
+
+/** One line on a training that has ended. */
+export function trainedLine(run: RunFolder): string {
+  const { loss, seconds } = run.record.result ?? {};
+  return `trained ${run.name} in ${duration(Number(seconds))}: loss ${significant(Number(loss), 3)}  (${run.path})`;
+}

@@ -1,0 +1,98 @@
+/** Tensors from files, held against what a document asks for. */
+import { methodNamed } from "../decomposition/methods.ts";
+import type { DecomposeDocument } from "../decomposition/methods.ts";
+import type { NamedValues, Values } from "../engine/values.ts";
+import { MechanistError } from "../error.ts";
+import type { WeightSpec } from "../network/network.ts";
+import type { DecomposeRecord, TrainRecord } from "../run/document.ts";
+import type { RunFolder } from "../run/folder.ts";
+import { settingsFrom } from "../settings.ts";
+import { sizeOf } from "../tensor/axes.ts";
+import { targetNamed, type TrainDocument } from "../training/targets.ts";
+
+/** A record's document, whose settings must be those of the schema: files are written by people, too. */
+export function trainDocumentOf(run: RunFolder & { readonly record: TrainRecord | DecomposeRecord }): TrainDocument {
+  const { record } = run;
+  const document = record.kind === "train" ? record.document : record.document.target;
+  return fromFile(run.path, () => ({
+    ...document,
+    settings: settingsFrom(
+      document.target,
+      targetNamed(document.target).schema,
+      document.settings,
+    ) as TrainDocument["settings"],
+  }));
+}
+
+/** @throws `BadArgument` for a run of another kind; `BadFile` when its settings are not those of the method */
+export function decomposeDocumentOf(run: RunFolder): DecomposeDocument {
+  const { record } = run;
+  if (record.kind !== "decompose") {
+    throw new MechanistError("BadArgument", `${run.name}: expected a decomposition, got a ${record.kind} run`);
+  }
+  const { document } = record;
+  const target = trainDocumentOf(run);
+  return fromFile(run.path, () => ({
+    ...document,
+    target,
+    settings: settingsFrom(
+      document.method,
+      methodNamed(document.method).schema,
+      document.settings,
+    ) as DecomposeDocument["settings"],
+  }));
+}
+
+/** What would be a usage error on the command line is a wrong file when it comes from one. */
+function fromFile<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof MechanistError)) throw cause;
+    throw new MechanistError("BadFile", `${path}: ${cause.message}`, cause.details, { cause });
+  }
+}
+
+/** The weights of a document's network, without whatever else there is. */
+export function networkWeights(where: string, document: TrainDocument, tensors: NamedValues): NamedValues {
+  const { weights } = targetNamed(document.target).network(document.settings);
+  return Object.fromEntries(weights.map((spec) => [spec.name, expectTensor(where, spec, tensors)]));
+}
+
+/** Refuses a checkpoint whose tensors are not those of the run. */
+export function expectTrainState(where: string, document: TrainDocument, tensors: NamedValues): void {
+  expectOptimiser(where, Object.values(networkWeights(where, document, tensors)), tensors);
+}
+
+/** The same for a decomposition. */
+export function expectDecomposeState(
+  where: string,
+  document: DecomposeDocument,
+  weights: NamedValues,
+  tensors: NamedValues,
+): void {
+  const own = ownTensors(tensors);
+  fromFile(where, () => methodNamed(document.method).open(document, weights, own));
+  expectOptimiser(where, Object.values(own), tensors);
+}
+
+/** A checkpoint's tensors without those of the optimiser. */
+export function ownTensors(tensors: NamedValues): NamedValues {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith("adamw.")));
+}
+
+function expectOptimiser(where: string, own: readonly Values[], tensors: NamedValues): void {
+  const size = own.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  for (const name of ["adamw.m", "adamw.v"]) expectTensor(where, { name, axes: "parameter", shape: [size] }, tensors);
+}
+
+function expectTensor(where: string, { name, axes, shape }: WeightSpec, tensors: NamedValues): Values {
+  const found = tensors[name];
+  if (found === undefined) throw new MechanistError("BadFile", `${where}: expected ${name}, got none`);
+  const fits = found.shape.length === shape.length && shape.every((size, i) => found.shape[i] === size);
+  if (!fits || found.dtype !== "f32") {
+    const got = `${found.dtype} of ${found.shape.join("×") || "one number"}`;
+    throw new MechanistError("BadFile", `${where}: ${name}: expected f32 "${axes}" of ${shape.join("×")}, got ${got}`);
+  }
+  return { ...found, axes };
+}
