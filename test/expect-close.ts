@@ -10,9 +10,15 @@ export interface Tolerance {
 }
 
 /** Throws unless `actual` has the expected axes and shape and every number lies within the tolerance. */
-export function expectClose(actual: Values, expected: Pick<Values, "axes" | "shape"> & { data: ArrayLike<number> }, tolerance: Tolerance): void {
+export function expectClose(
+  actual: Values,
+  expected: Pick<Values, "axes" | "shape"> & { data: ArrayLike<number> },
+  tolerance: Tolerance,
+): void {
   if (actual.axes !== expected.axes || actual.shape.join() !== expected.shape.join()) {
-    throw new Error(`expected "${expected.axes}" ${expected.shape.join("×")}, got "${actual.axes}" ${actual.shape.join("×")}`);
+    throw new Error(
+      `expected "${expected.axes}" ${expected.shape.join("×")}, got "${actual.axes}" ${actual.shape.join("×")}`,
+    );
   }
   const wanted = Array.from(expected.data);
   if (actual.data.length !== wanted.length) {

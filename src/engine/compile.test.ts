@@ -1,16 +1,33 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { describeEngine } from "../../test/engine/contract.ts";
+import { describeDevice } from "../../test/engine/describe-device.ts";
 import { build, feedsFor, instructions, numbers } from "../../test/engine/random-program.ts";
-import { FLOAT32 } from "../../test/engine/tolerances.ts";
 import { expectClose } from "../../test/expect-close.ts";
-import { add, exp, foldIn, gather, gradients, input, type Key, keyFromSeed, mul, relu, sum, type Tensor, uniform } from "../tensor/index.ts";
+import {
+  add,
+  exp,
+  foldIn,
+  gather,
+  gradients,
+  input,
+  type Key,
+  keyFromSeed,
+  mul,
+  relu,
+  sum,
+  type Tensor,
+  uniform,
+} from "../tensor/index.ts";
 import { compile } from "./compile.ts";
 import { interpret } from "./interpreter/interpret.ts";
 import { drawUniform } from "./randomness.ts";
 import { type NamedValues, type Values, values } from "./values.ts";
 
-async function run(outputs: Readonly<Record<string, Tensor>>, feeds: NamedValues = {}, key?: Key): Promise<Record<string, Values>> {
+async function run(
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: NamedValues = {},
+  key?: Key,
+): Promise<Record<string, Values>> {
   const executable = await compile(outputs, { threads: 1 });
   try {
     return await executable.run(feeds, key);
@@ -19,7 +36,7 @@ async function run(outputs: Readonly<Record<string, Tensor>>, feeds: NamedValues
   }
 }
 
-describeEngine("ONNX Runtime on the processor", { sees: "simplified", run, tolerance: (family) => FLOAT32[family]! });
+describeDevice("ONNX Runtime on the processor", "cpu");
 
 test("random programs and their gradients agree with the arbiter", async () => {
   await fc.assert(
@@ -77,7 +94,11 @@ describe("refusals", () => {
 
   test.each([
     ["a missing input", {}, 'input x: expected values for "batch C", got none'],
-    ["other axes", { x: values("C batch", [3, 2], new Float32Array(6)) }, 'input x: expected f32 "batch C", got f32 "C batch"'],
+    [
+      "other axes",
+      { x: values("C batch", [3, 2], new Float32Array(6)) },
+      'input x: expected f32 "batch C", got f32 "C batch"',
+    ],
     ["another size", { x: values("batch C", [2, 4], new Float32Array(8)) }, "input x: axis C should be 3, got 4"],
     ["too few numbers", { x: values("batch C", [2, 3], new Float32Array(5)) }, "input x: expected 6 numbers, got 5"],
   ])("%s", async (_, feeds, message) => {
@@ -98,7 +119,10 @@ describe("refusals", () => {
 
   test("an index beyond a table, on either engine", async () => {
     const i = input("i", "pos", { pos: 1 }, "i32");
-    const feeds = { x: values("batch C", [2, 3], [1, 2, 3, 4, 5, 6]), i: { axes: "pos", shape: [1], dtype: "i32", data: Int32Array.of(7) } as const };
+    const feeds = {
+      x: values("batch C", [2, 3], [1, 2, 3, 4, 5, 6]),
+      i: { axes: "pos", shape: [1], dtype: "i32", data: Int32Array.of(7) } as const,
+    };
     await expect(run({ y: gather(x, i, "C") }, feeds)).rejects.toThrow();
     expect(() => interpret({ y: gather(x, i, "C") }, feeds)).toThrow();
   });

@@ -52,6 +52,18 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
   }
 }
 
+/**
+ * Runs a session and answers its outputs, in the given tensors where ONNX Runtime can write into them. The native one can; the
+ * WebAssembly one would leave them as they were, so there the outputs are new tensors.
+ */
+export async function runInto(
+  session: Session,
+  feeds: Record<string, OrtTensor>,
+  outputs: Record<string, OrtTensor>,
+): Promise<Readonly<Record<string, OrtTensor>>> {
+  return inNode ? session.run(feeds, outputs) : session.run(feeds, Object.keys(outputs));
+}
+
 const ORT_TYPE = { f32: "float32", i32: "int32", bool: "bool" } as const;
 
 /** Wraps numbers for ONNX Runtime without copying, except from float64. */

@@ -2,7 +2,21 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { build, feedsFor, instructions, numbers } from "../../test/engine/random-program.ts";
 import { expectClose } from "../../test/expect-close.ts";
-import { add, constant, exp, gradients, input, mul, neg, pow, scalar, stopGradient, sum, type Tensor, transpose } from "../tensor/index.ts";
+import {
+  add,
+  constant,
+  exp,
+  gradients,
+  input,
+  mul,
+  neg,
+  pow,
+  scalar,
+  stopGradient,
+  sum,
+  type Tensor,
+  transpose,
+} from "../tensor/index.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { interpret } from "./interpreter/interpret.ts";
 import { simplify } from "./simplify.ts";

@@ -15,7 +15,7 @@ import { ELEMENT_OF, Emitter, type OnnxValue } from "./onnx/emitter.ts";
 import { lower } from "./onnx/lower.ts";
 import { encodeModel, type Graph } from "./onnx/proto.ts";
 import { drawUniform } from "./randomness.ts";
-import { createSession, type OrtTensor, type Session, toOrt } from "./runtime.ts";
+import { createSession, type OrtTensor, runInto, type Session, toOrt } from "./runtime.ts";
 import { simplify } from "./simplify.ts";
 import { arrayFor, expectFit, type NamedValues, type NumberArray } from "./values.ts";
 
@@ -239,16 +239,18 @@ class SessionStepper implements Stepper {
       feeds[inputName(x)] = await toOrt(x.dtype, dims, stack.subarray(0, count * sizeOf(x.shape)));
     }
     const fetches: Record<string, OrtTensor> = {};
-    const metrics: Record<string, Float32Array> = {};
     for (const { name } of this.#parts.state) fetches[`next:${name}`] = this.#spare[name]!;
     for (const { name } of this.#parts.metrics) {
-      metrics[name] = new Float32Array(count);
-      fetches[`metric:${name}`] = await toOrt("f32", this.#looped ? [count] : [], metrics[name]);
+      fetches[`metric:${name}`] = await toOrt("f32", this.#looped ? [count] : [], new Float32Array(count));
     }
     const before = performance.now();
-    await this.#session.run(feeds, fetches);
+    const results = await runInto(this.#session, feeds, fetches);
     this.timing.session += performance.now() - before;
-    [this.#current, this.#spare] = [this.#spare, this.#current];
+    this.#spare = this.#current;
+    this.#current = Object.fromEntries(this.#parts.state.map(({ name }) => [name, results[`next:${name}`]!]));
+    const metrics = Object.fromEntries(
+      this.#parts.metrics.map(({ name }) => [name, results[`metric:${name}`]!.data as Float32Array]),
+    );
     this.timing.total += performance.now() - start;
     return metrics;
   }
