@@ -6,6 +6,8 @@
 import { MechanistError } from "../error.ts";
 import {
   add,
+  and,
+  broadcast,
   cast,
   constant,
   einsum,
@@ -16,6 +18,7 @@ import {
   mul,
   neg,
   rename,
+  sum,
   type Tensor,
   topK,
   uniform,
@@ -42,6 +45,11 @@ export interface SparseFeatureOptions {
   /** How likely a feature is active, for the mode `at-least-zero-active`. */
   readonly probability: number;
   readonly mode?: SparseFeatureMode;
+  /**
+   * For the mode `at-least-zero-active`: an example without any active feature stays with this probability and is otherwise drawn
+   * again; 1 unless said otherwise. Examples where nothing happens teach little.
+   */
+  readonly keepEmpty?: number;
   /** Active values come from U[low, high); 0 to 1 unless said otherwise. */
   readonly low?: number;
   readonly high?: number;
@@ -60,7 +68,12 @@ export function sparseFeatures(name: string, options: SparseFeatureOptions): Ten
   const sizes = { batch, feature: features };
   const draw = uniform(`${name}/active`, "batch feature", sizes);
   const count = SPARSE_FEATURE_MODES.indexOf(mode);
-  const chosen = count === 0 ? less(draw, options.probability) : largest(draw, count, features);
+  const chosen =
+    count > 0
+      ? largest(draw, count, features)
+      : (options.keepEmpty ?? 1) < 1
+        ? fewEmpty(draw, uniform(`${name}/count`, "batch", { batch }), options)
+        : less(draw, options.probability);
   const active = options.synced === undefined ? chosen : together(chosen, options.synced, features);
   const value = add(mul(uniform(`${name}/value`, "batch feature", sizes), high - low), low);
   return where(active, value, 0);
@@ -77,6 +90,42 @@ function largest(draw: Tensor<"batch feature">, count: number, features: number)
   const { values } = topK(draw, "feature", count);
   const threshold = neg(max(neg(values), "k")) as Tensor as Tensor<"batch">;
   return lessEqual(threshold, draw);
+}
+
+/**
+ * Independent features with all-zero examples drawn again: first how many are active, from the binomial distribution so changed,
+ * then which, uniformly.
+ */
+function fewEmpty(
+  draw: Tensor<"batch feature">,
+  countDraw: Tensor<"batch">,
+  { features, probability, keepEmpty = 1 }: SparseFeatureOptions,
+): Tensor<"batch feature"> {
+  const { upTo, most } = countDistribution(features, probability, keepEmpty);
+  const { values } = topK(draw, "feature", most);
+  const sizes = { batch: draw.shape[0]!, k: most };
+  const u = broadcast(countDraw, "batch k", sizes);
+  const bound = (from: number): Tensor<"k"> => constant("k", { k: most }, upTo.slice(from, from + most));
+  // Place k of the sorted draws is the threshold where k + 1 features are active, which is where u lies in its interval.
+  const here = and(lessEqual(bound(0), u), less(u, bound(1)));
+  const threshold = sum(where(here, values as Tensor<"batch k">, 0), "k") as Tensor<"batch">;
+  // Where none is active no draw reaches the threshold.
+  const none = cast(less(countDraw, upTo[0]!), "f32");
+  return lessEqual(add(threshold, mul(none, 2)), draw);
+}
+
+/** Cumulative probabilities of 0, 1, … active features, up to where the rest is below 1e-9. */
+function countDistribution(features: number, p: number, keepEmpty: number): { upTo: number[]; most: number } {
+  const none = (1 - p) ** features;
+  const kept = 1 - none * (1 - keepEmpty);
+  const upTo = [(none * keepEmpty) / kept];
+  let exactly = none;
+  for (let k = 1; k <= features && upTo[k - 1]! < 1 - 1e-9; k++) {
+    exactly *= ((features - k + 1) / k) * (p / (1 - p));
+    upTo.push(upTo[k - 1]! + exactly / kept);
+  }
+  upTo[upTo.length - 1] = 1;
+  return { upTo, most: upTo.length - 1 };
 }
 
 /** True where any member of a feature's group is active. */

@@ -49,7 +49,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
     run: (document, weights, options) => {
       const settings = document.settings as unknown as SpdSettings;
       const { target } = document;
-      const data = settings.featureProbability > 0 ? { featureProbability: settings.featureProbability } : {};
+      const { featureProbability, keepEmpty } = settings;
+      const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
       const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
         targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
       return spd({ network: networkOf(target), weights, batch }, settings, options);

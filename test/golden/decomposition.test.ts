@@ -83,13 +83,15 @@ describe.each(["tms-5-2", "tms-5-2-id"])("one whole step of SPD on %s", async (n
     stochasticRecon: 1,
     layerwiseRecon: 1,
     importanceMinimality: config.importance,
+    frequencyMinimality: 0,
+    frequencyReference: 1,
     lowerLeak: "straight-through",
     delta: false,
   } as const;
   const weights = inputsFor(step.weights);
   const x = sparseFeatures("data", config);
   const objective = (components: Tensors): Readonly<Record<string, Tensor<"">>> & { loss: Tensor<""> } => ({
-    ...spdObjective(network, weights, components, x, config.p, settings),
+    ...spdObjective(network, weights, components, x, { p: config.p, importanceScale: 1 }, settings),
   });
   const feeds = { ...numbersOf(step.weights), ...numbersOf(step.parameters) };
   const names = Object.keys(step.parameters);

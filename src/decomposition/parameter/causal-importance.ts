@@ -43,19 +43,24 @@ export function gateWeights(site: Site, C: number, width: number): WeightSpec[] 
   ];
 }
 
-/** Their numbers at the start: Kaiming normal with gain √2 into the hidden layer and 1 out of it, biases 0. */
-export function initialGates(site: Site, C: number, width: number, key: Key): NamedValues {
-  const normal = (name: string, deviation: number): NamedValues => ({
-    [name]: values(
-      "C gate",
-      [C, width],
-      randomNormal(foldIn(key, name), C * width).map((x) => x * deviation),
-    ),
-  });
+/**
+ * How gates start: `normal` is the SPD repository's, Kaiming normal with gain √2 into the hidden layer and 1 out of it. `rising` is ours: the
+ * same with gain √2 on both sides and all weights positive, so that importance rises with activation from the first step, and a component
+ * and its mirror image do not start out as two answers to one question. Biases are 0.
+ */
+export type GateStart = "normal" | "rising";
+
+/** The gates' numbers at the start. */
+export function initialGates(site: Site, C: number, width: number, start: GateStart, key: Key): NamedValues {
+  const draw = (name: string, deviation: number): NamedValues => {
+    const numbers = randomNormal(foldIn(key, name), C * width);
+    return { [name]: values("C gate", [C, width], numbers.map((x) => deviation * (start === "rising" ? Math.abs(x) : x))) };
+  };
+  const gainOut = start === "rising" ? Math.SQRT2 : 1;
   return {
-    ...normal(`${site.name}.gate.W_in`, Math.SQRT2),
+    ...draw(`${site.name}.gate.W_in`, Math.SQRT2),
     [`${site.name}.gate.b_in`]: values("C gate", [C, width], new Float32Array(C * width)),
-    ...normal(`${site.name}.gate.W_out`, 1 / Math.sqrt(width)),
+    ...draw(`${site.name}.gate.W_out`, gainOut / Math.sqrt(width)),
     [`${site.name}.gate.b_out`]: values("C", [C], new Float32Array(C)),
   };
 }

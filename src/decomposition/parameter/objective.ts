@@ -7,9 +7,10 @@
  * sources.
  */
 import type { Hooks, Network, Site } from "../../network/network.ts";
-import { add, axisSize, mul, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
+import { add, axisSize, mul, scalar, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
 import { causalImportance, type CausalImportance, type LowerLeak } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
+import { frequencyMinimality } from "./losses/frequency-minimality.ts";
 import { importanceMinimality } from "./losses/importance-minimality.ts";
 import { squaredError } from "./losses/reconstruction.ts";
 import { maskFrom } from "./mask.ts";
@@ -21,6 +22,9 @@ export interface ObjectiveSettings {
   readonly stochasticRecon: number;
   readonly layerwiseRecon: number;
   readonly importanceMinimality: number;
+  /** Weight of frequency minimality beside importance minimality, which shares its coefficient; 0 leaves it out. */
+  readonly frequencyMinimality: number;
+  readonly frequencyReference: number;
   readonly lowerLeak: LowerLeak;
   readonly delta: boolean;
 }
@@ -40,14 +44,14 @@ export interface Objective {
  * @param weights    the network's own weights
  * @param components subcomponents and gates, by name
  * @param x          the batch
- * @param p          exponent of importance minimality
+ * @param schedule   the exponent of importance minimality, and what its coefficient is multiplied by at this step
  */
 export function spdObjective(
   network: Network,
   weights: Tensors,
   components: Tensors,
   x: Tensor,
-  p: number | Tensor<"">,
+  schedule: { readonly p: number | Tensor<"">; readonly importanceScale: number | Tensor<""> },
   settings: ObjectiveSettings,
 ): Objective {
   const { output, importances } = cleanRun(network, weights, components, x, settings.lowerLeak);
@@ -55,6 +59,7 @@ export function spdObjective(
     const hooks = stochasticHooks(name, sites, weights, components, importances, network, settings.delta);
     return squaredError(network.forward(weights, x, hooks), output);
   };
+  const upper = network.sites.map((site) => importances[site.name]!.upper);
   const parts = {
     faithfulness: faithfulness(
       network.sites.map((site) => weightDelta(network.matrix(weights, site.name), subcomponentsOf(components, site))),
@@ -64,15 +69,27 @@ export function spdObjective(
       network.sites.map((site) => masked("layerwise", [site])).reduce((a, b) => add(a, b)),
       1 / network.sites.length,
     ),
-    importanceMinimality: importanceMinimality(
-      network.sites.map((site) => importances[site.name]!.upper),
-      p,
-    ),
+    importanceMinimality: importanceMinimality(upper, schedule.p),
   };
-  const weighed = (Object.keys(parts) as (keyof typeof parts)[])
-    .filter((name) => settings[name] !== 0)
-    .map((name) => mul(parts[name], settings[name]));
-  return { ...parts, loss: weighed.reduce((a, b) => add(a, b)) };
+  const sparsity =
+    settings.frequencyMinimality === 0
+      ? parts.importanceMinimality
+      : add(
+          parts.importanceMinimality,
+          mul(frequencyMinimality(upper, settings.frequencyReference), settings.frequencyMinimality),
+        );
+  const terms: readonly (readonly [number, Tensor<"">])[] = [
+    [settings.faithfulness, parts.faithfulness],
+    [settings.stochasticRecon, parts.stochasticRecon],
+    [settings.layerwiseRecon, parts.layerwiseRecon],
+    [settings.importanceMinimality, scaled(sparsity, schedule.importanceScale)],
+  ];
+  const weighed = terms.filter(([weight]) => weight !== 0).map(([weight, term]) => mul(term, weight));
+  return { ...parts, loss: weighed.reduce((a, b) => add(a, b), scalar(0)) };
+}
+
+function scaled(x: Tensor<"">, scale: number | Tensor<"">): Tensor<""> {
+  return typeof scale === "number" ? mul(x, scale) : mul(x, scale);
 }
 
 /** The network on its own weights: its output, and every component's importance from what its site sees there. */

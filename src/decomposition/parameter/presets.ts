@@ -26,20 +26,32 @@ export const PUBLISHED: Readonly<Record<string, Preset>> = {
   "tms-40-10-id": { summary: "SPD paper, TMS 40-10 with identity", source: published, settings: large },
 };
 
-/** Our own presets, for a network of any size. */
+/**
+ * Our own presets, for a network of any size. Beside more slots than mechanisms they change, against the paper: sparser data with few
+ * empty examples, gates that start out rising, a sparsity pressure that comes up slowly and goes down at the end, and frequency minimality.
+ * `docs/results.md` has them side by side with the published settings.
+ */
 export function ownPresets(network: Network): Readonly<Record<"default" | "quick", Preset>> {
-  const widest = Math.max(...network.sites.flatMap((site) => [site.dIn, site.dOut]));
+  const features = Math.max(...network.sites.flatMap((site) => [site.dIn, site.dOut]));
   const settings = {
-    components: Math.max(8, Math.min(8 * widest, 200)),
-    importanceMinimality: 3e-3,
+    components: Math.max(16, Math.min(8 * features, 320)),
+    gateStart: "rising",
+    importanceMinimality: 0.015 / features,
+    importanceRise: 0.4,
+    importanceFall: 0.5,
+    importanceEnd: 0.1,
+    frequencyMinimality: 1,
+    frequencyReference: 4 * features,
     pStart: 1,
     pEnd: 1,
+    featureProbability: 0.25 / features,
+    keepEmpty: 0.1,
     batch: 1024,
-    steps: 6000,
+    steps: 4000,
     learningRate: 3e-3,
   };
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },
-    quick: { summary: "a first look in under a minute", source: "Mechanist", settings: { ...settings, steps: 3000 } },
+    quick: { summary: "a first look in under a minute", source: "Mechanist", settings: { ...settings, batch: 512, steps: 3000 } },
   };
 }

@@ -5,7 +5,7 @@ import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
 import { compileOptimisation, type OptimisationOptions, savedState, weightsOf } from "../../training/optimise.ts";
 import { type Layout, layoutOf } from "../../training/parameters.ts";
-import { cosineSchedule, linearSchedule, scheduleAt } from "../../training/schedule.ts";
+import { cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
 import { axisNames, foldIn, input, type Key, keyFromSeed, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
@@ -57,14 +57,26 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
 export function spdInputs(settings: SpdSettings, key: Key): (step: number) => { key: Key; scalars: Record<string, number> } {
   const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   const exponent = linearSchedule(settings.pStart, settings.pEnd);
+  const importance = importanceSchedule(settings);
   const stepKey = foldIn(key, "steps");
   return (step) => ({
     key: foldIn(stepKey, step),
     scalars: {
       ...adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
       p: scheduleAt(exponent, step, settings.steps),
+      importanceScale: scheduleAt(importance, step, settings.steps),
     },
   });
+}
+
+/** What importance minimality's coefficient is multiplied by: up from 0, level, and down to its end. */
+function importanceSchedule({ importanceRise, importanceFall, importanceEnd }: SpdSettings): readonly Knot[] {
+  return [
+    { at: 0, value: importanceRise > 0 ? 0 : 1 },
+    { at: importanceRise, value: 1 },
+    { at: Math.max(importanceRise, importanceFall), value: 1 },
+    { at: 1, value: importanceFall < 1 ? importanceEnd : 1 },
+  ];
 }
 
 /** Components and gates before anything has been learnt. */
@@ -74,7 +86,7 @@ export function firstComponents({ network }: SpdTarget, settings: SpdSettings, k
     {},
     ...network.sites.map((site) => ({
       ...initialSubcomponents(site, settings.components, own),
-      ...initialGates(site, settings.components, settings.gateWidth, own),
+      ...initialGates(site, settings.components, settings.gateWidth, settings.gateStart, own),
     })),
   ) as NamedValues;
 }
@@ -90,12 +102,14 @@ export function compileSpd(
   const x = target.batch(settings.batch);
   // A fixed exponent is written into the program, where squares and plain sums are cheaper than powers.
   const p = settings.pStart === settings.pEnd ? settings.pStart : input("p", "", {});
+  const steady = settings.importanceRise === 0 && settings.importanceFall === 1;
+  const importanceScale = steady ? 1 : input("importanceScale", "", {});
   const weights = weightInputs(target.network);
   return compileOptimisation(
     {
       layout,
       start,
-      objective: (components) => ({ ...spdObjective(target.network, weights, components, x, p, settings) }),
+      objective: (components) => ({ ...spdObjective(target.network, weights, components, x, { p, importanceScale }, settings) }),
       fixed: target.weights,
       clipNorm: settings.clipNorm,
     },

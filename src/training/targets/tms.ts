@@ -19,6 +19,7 @@ export const tmsSettings = z.strictObject({
   identity: z.boolean().default(false).describe("a frozen identity between the two uses of W"),
   featureProbability: z.number().gt(0).max(1).default(0.05).describe("how likely a feature is active"),
   mode: z.enum(SPARSE_FEATURE_MODES).default("at-least-zero-active").describe("how many features are active"),
+  keepEmpty: z.number().min(0).max(1).default(1).describe("how likely an example with no active feature is kept"),
   bias: z.enum(["zero", "uniform"]).default("zero").describe("b at the start: zero, or U(±1/√hidden)"),
   batch: z.int().min(1).max(1_000_000).default(1024).describe("examples a step"),
   steps: z.int().min(1).max(10_000_000).default(10_000).describe("optimiser steps"),
@@ -36,8 +37,8 @@ export function tmsNetwork(settings: TmsSettings): Network {
 
 /** A batch of the data that this target is trained on. */
 export function tmsBatch(name: string, settings: TmsSettings, batch: number): Tensor<"batch feature"> {
-  const { features, featureProbability: probability, mode } = settings;
-  return sparseFeatures(name, { features, batch, probability, mode });
+  const { features, featureProbability: probability, mode, keepEmpty } = settings;
+  return sparseFeatures(name, { features, batch, probability, mode, keepEmpty });
 }
 
 /** Weights at the start, as PyTorch's `Linear` draws them: `W ~ U(±1/√features)`, `b ~ U(±1/√hidden)` or 0. */
