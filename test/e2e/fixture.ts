@@ -99,7 +99,9 @@ export function writeRecord(path: string, options: FixtureOptions): void {
       target: { target: "tms", preset: "fixture", settings: { features, hidden: 2, identity, steps: 1000, seed: 0 } },
     },
     ...(status === "finished" && { result: { stepsPerSecond: 212.4 } }),
-    ...(status === "failed" && { error: { code: "NotFinite", message: "decompose: step 31: expected a finite loss, got NaN" } }),
+    ...(status === "failed" && {
+      error: { code: "NotFinite", message: "decompose: step 31: expected a finite loss, got NaN" },
+    }),
   };
   writeFileSync(join(path, "run.json"), JSON.stringify(record, undefined, 2));
 }

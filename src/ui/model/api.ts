@@ -1,20 +1,21 @@
 /** What the server tells the page. */
-import type { RunRecord } from "../../run/document.ts";
+import type { DecomposeRecord, RunRecord, TrainRecord } from "../../run/document.ts";
 
 /** How a run is now: as written, or interrupted when its process is gone without having said so. */
 export type LiveStatus = RunRecord["status"] | "interrupted";
 
 export type MetricsRow = Readonly<Record<string, unknown>> & { readonly step: number };
 
-/** A run in the list. */
-export type ListedRun = Omit<RunRecord, "status"> & { readonly status: LiveStatus; readonly metrics?: MetricsRow | null };
+/** A record with the status that the run really has. */
+export type LiveRecord = Live<TrainRecord> | Live<DecomposeRecord>;
 
-/** One run. */
-export type DescribedRun = Omit<RunRecord, "status"> & {
-  readonly status: LiveStatus;
-  /** Steps of its checkpoints, ascending. */
-  readonly checkpoints: readonly number[];
-};
+type Live<R extends RunRecord> = Omit<R, "status"> & { readonly status: LiveStatus };
+
+/** A run in the list, with its last row. */
+export type ListedRun = LiveRecord & { readonly metrics: MetricsRow | null };
+
+/** One run, with the steps of its checkpoints, ascending. */
+export type DescribedRun = LiveRecord & { readonly checkpoints: readonly number[] };
 
 /** An error as the server says it. */
 export class ServerError extends Error {
@@ -74,8 +75,13 @@ async function get(url: string, signal?: AbortSignal, init: RequestInit = {}): P
     throw new ServerError("Unreachable", "the server does not answer; it may have been stopped");
   }
   if (response.ok) return response;
-  const said = (await response.json().catch(() => undefined)) as { code?: string; message?: string; details?: unknown } | undefined;
-  throw new ServerError(said?.code ?? "Internal", said?.message ?? `${url}: the server answered ${response.status}`, said?.details);
+  const said = (await response.json().catch(() => undefined)) as
+    { code?: string; message?: string; details?: unknown } | undefined;
+  throw new ServerError(
+    said?.code ?? "Internal",
+    said?.message ?? `${url}: the server answered ${response.status}`,
+    said?.details,
+  );
 }
 
 const bytes = async (response: Response): Promise<Uint8Array> => new Uint8Array(await response.arrayBuffer());

@@ -29,6 +29,13 @@ export class History {
     for (const column of this.columns.values()) if (column.length <= length) column.push(Number.NaN);
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.truncate(0);
+    this.columns.clear();
+    this.stage = "";
+  }
+
   private truncate(length: number): void {
     this.steps.length = length;
     for (const column of this.columns.values()) column.length = length;

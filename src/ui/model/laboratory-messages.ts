@@ -23,6 +23,12 @@ export interface RemoveRequest {
 export type Request = LoadRequest | RemoveRequest;
 
 export type Reply =
-  | { readonly kind: "load"; readonly step: number; readonly analysis: Analysis; readonly off: readonly string[]; readonly after: Float64Array }
+  | {
+      readonly kind: "load";
+      readonly step: number;
+      readonly analysis: Analysis;
+      readonly off: readonly string[];
+      readonly after: Float64Array;
+    }
   | { readonly kind: "remove"; readonly off: readonly string[]; readonly after: Float64Array }
   | { readonly kind: "failed"; readonly step?: number; readonly message: string; readonly code?: string };

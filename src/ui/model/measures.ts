@@ -5,6 +5,8 @@ export interface Measure {
   readonly label: string;
   /** What a solved run has, where there is such a thing. */
   readonly wanted?: string;
+  /** Decimals, where they are compared with a bound; else three significant digits. */
+  readonly decimals?: number;
   readonly unit: string;
   readonly establishes: string;
   readonly leavesOpen: string;
@@ -23,6 +25,7 @@ export const MEASURES: readonly Measure[] = [
     name: "mmcs",
     label: "MMCS",
     wanted: "≥ 0.995",
+    decimals: 3,
     unit: "mean cosine over features, 1 at best",
     establishes: "for every feature some component writes in the direction in which the network writes it",
     leavesOpen: "that components are few, or one to a feature: among many random directions one is always near",
@@ -31,6 +34,7 @@ export const MEASURES: readonly Measure[] = [
     name: "ml2r",
     label: "ML2R",
     wanted: "0.97 to 1.03",
+    decimals: 3,
     unit: "mean ratio of lengths over features, 1 at best",
     establishes: "those same components are as long as what they stand for; below 1 they have shrunk",
     leavesOpen: "that nothing else is written besides them",
@@ -45,6 +49,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: "l0",
     label: "L0",
+    decimals: 2,
     unit: "components an input, all sites, mean over fresh data",
     establishes: "how many components an input of the training kind uses on average",
     leavesOpen: "that these suffice; CI-masked reconstruction says so",

@@ -1,5 +1,5 @@
 /** The checkpoint on show: fetched, taken apart in a worker, and kept in step with what the reader takes out. */
-import { type DescribedRun, fetchCheckpoint, fetchTarget } from "../model/api.ts";
+import { fetchCheckpoint, fetchTarget, type LiveRecord } from "../model/api.ts";
 import type { Analysis } from "../model/laboratory.ts";
 import type { Reply, Request } from "../model/laboratory-messages.ts";
 import type { TrainDocument } from "../../training/targets.ts";
@@ -36,7 +36,7 @@ export class LaboratoryStore {
   }
 
   /** Goes to a checkpoint. When the reader has moved on before it is there, it is left. */
-  async show(run: DescribedRun, step: number): Promise<void> {
+  async show(run: LiveRecord, step: number): Promise<void> {
     if (this.awaited === step) return;
     if (this.awaited === undefined && this.shown.is === "ready" && this.shown.value.step === step) return;
     this.awaited = step;

@@ -1,5 +1,5 @@
 /** One run as it goes: what it is, its metrics from the first row on, its checkpoints. The server's stream brings all three. */
-import { type DescribedRun, fetchRun, metricsPath, type MetricsRow } from "../model/api.ts";
+import { fetchRun, type LiveRecord, metricsPath, type MetricsRow } from "../model/api.ts";
 import { History } from "../model/history.ts";
 import { failed, LOADING, type Loadable } from "./loadable.ts";
 
@@ -7,15 +7,19 @@ import { failed, LOADING, type Loadable } from "./loadable.ts";
 const DRAW_EVERY = 60; // ms
 /** Speed is measured over the rows of this many milliseconds. */
 const SPEED_WINDOW = 4000;
+/** Rows this close together came in one burst, which says nothing about the time between them. */
+const BURST = 40; // ms
 
 export class RunStore {
   readonly name: string;
-  run = $state.raw<Loadable<DescribedRun>>(LOADING);
+  run = $state.raw<Loadable<LiveRecord>>(LOADING);
   /** Rows so far; read `version` to follow them. */
   readonly history: History = new History();
   version = $state(0);
   /** Steps of the checkpoints, ascending. */
   checkpoints = $state.raw<readonly number[]>([]);
+  /** How often everything began anew: what was fetched of checkpoints before is stale. */
+  resets = $state(0);
   /** Whether news can arrive. */
   connected = $state(true);
   /** Steps a second, measured from rows as they arrive; unknown until two have. */
@@ -58,10 +62,17 @@ export class RunStore {
       const { step } = JSON.parse(data) as { step: number };
       if (!this.checkpoints.includes(step)) this.checkpoints = [...this.checkpoints, step].sort((a, b) => a - b);
     });
-    source.addEventListener("run", ({ data }: MessageEvent<string>) => this.#describe(JSON.parse(data) as DescribedRun));
+    source.addEventListener("run", ({ data }: MessageEvent<string>) => this.#describe(JSON.parse(data) as LiveRecord));
+    // The run was resumed, or its folder made anew: everything follows again.
+    source.addEventListener("reset", () => {
+      this.history.clear();
+      this.checkpoints = [];
+      this.resets++;
+      this.version++;
+    });
   }
 
-  #describe(run: DescribedRun): void {
+  #describe(run: LiveRecord): void {
     this.run = { is: "ready", value: run };
   }
 
@@ -70,6 +81,7 @@ export class RunStore {
     const now = performance.now();
     const last = this.#arrivals.at(-1);
     if (last && row.step <= last.step) this.#arrivals = [];
+    if (last && now - last.at < BURST) this.#arrivals.pop();
     this.#arrivals.push({ at: now, step: row.step });
     this.#drawing ??= setTimeout(() => {
       this.#drawing = undefined;
@@ -78,7 +90,6 @@ export class RunStore {
     }, DRAW_EVERY);
   }
 
-  /** The history's own burst says nothing about speed: it spans no time. */
   #measure(now: number): void {
     while (this.#arrivals.length > 2 && this.#arrivals[0]!.at < now - SPEED_WINDOW) this.#arrivals.shift();
     const [first, last] = [this.#arrivals[0], this.#arrivals.at(-1)];

@@ -19,7 +19,6 @@ export class RunsStore {
   async open(): Promise<void> {
     try {
       const runs = await fetchRuns(this.#gone.signal);
-      runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
       this.runs = { is: "ready", value: runs };
       await this.#draw(runs.slice(0, SPARKLINES));
     } catch (cause) {

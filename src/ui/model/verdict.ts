@@ -1,0 +1,76 @@
+/** The numbers of a run: what the judge said when it ended, or what a checkpoint shows so far. */
+import { formatCount } from "./format.ts";
+import type { Analysis } from "./laboratory.ts";
+
+export interface VerdictNumbers {
+  readonly numbers: Readonly<Record<string, number | undefined>>;
+  /** Whether a number is as a solved run has it; absent where nothing is asked of it. */
+  readonly passes: Readonly<Record<string, boolean | undefined>>;
+  /** Where the numbers come from, as a sentence. */
+  readonly source: string;
+}
+
+/** What passing takes at every site (`PASS` of the judge, which the page does not load for it). */
+const MMCS = 0.995;
+const ML2R = [0.97, 1.03] as const;
+
+/** The judge's numbers, from the result of a finished run; absent when it has none. */
+export function judged(result: Readonly<Record<string, unknown>> | undefined): VerdictNumbers | undefined {
+  const verdict = (isTable(result?.verdict) ? result.verdict : result) ?? {};
+  const numbers = Object.fromEntries(
+    Object.entries(verdict).flatMap(([name, value]) => (typeof value === "number" ? [[name, value]] : [])),
+  );
+  if (numbers.targetCiError === undefined) return undefined;
+  const sites = isTable(verdict.sites) ? Object.values(verdict.sites).filter(isTable) : [];
+  return {
+    numbers,
+    passes: passes(numbers, sites as unknown as readonly SiteNumbers[]),
+    source: "Judged when the run ended: importances on the one-hot probe, reconstruction on fresh data.",
+  };
+}
+
+/** What a checkpoint shows by itself; reconstruction takes data, and is left to the judge. */
+export function soFar({ sites }: Analysis, step: number): VerdictNumbers {
+  const total = (f: (site: Analysis["sites"][number]) => number): number =>
+    sites.reduce((sum, site) => sum + f(site), 0);
+  const matched = sites.filter(({ mmcs }) => mmcs !== undefined);
+  const mean = (f: (site: Analysis["sites"][number]) => number): number | undefined =>
+    matched.length === 0 ? undefined : matched.reduce((sum, site) => sum + f(site), 0) / matched.length;
+  const entries = total(({ delta }) => delta.length);
+  const alive = sites.map(({ components }) => components.filter((component) => component.alive).length);
+  const numbers = {
+    targetCiError: total(({ targetCiError }) => targetCiError),
+    mmcs: mean(({ mmcs }) => mmcs!),
+    ml2r: mean(({ ml2r }) => ml2r!),
+    alive: alive.reduce((a, b) => a + b, 0),
+    expectedAlive: total(({ expectedAlive }) => expectedAlive),
+    faithfulness: total(({ delta }) => delta.reduce((sum, x) => sum + x * x, 0)) / entries,
+  };
+  return {
+    numbers,
+    passes: passes(
+      numbers,
+      sites.map((site, i) => ({ ...site, alive: alive[i]! })),
+    ),
+    source: `Computed here from the checkpoint of step ${formatCount(step)}; L0 and reconstruction are measured when the run ends.`,
+  };
+}
+
+interface SiteNumbers {
+  readonly mmcs?: number;
+  readonly ml2r?: number;
+  readonly alive: number;
+  readonly expectedAlive: number;
+}
+
+function passes(numbers: VerdictNumbers["numbers"], sites: readonly SiteNumbers[]): VerdictNumbers["passes"] {
+  return {
+    targetCiError: numbers.targetCiError === 0,
+    mmcs: sites.every(({ mmcs }) => mmcs === undefined || mmcs >= MMCS),
+    ml2r: sites.every(({ ml2r }) => ml2r === undefined || (ml2r >= ML2R[0] && ml2r <= ML2R[1])),
+    alive: sites.every(({ alive, expectedAlive }) => alive === expectedAlive),
+  };
+}
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
