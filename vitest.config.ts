@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { chromiumProject } from "./test/browser/project.ts";
 
 export default defineConfig({
   test: {
@@ -11,6 +12,7 @@ export default defineConfig({
           exclude: ["test/e2e/**", "test/cli/**", "**/*.browser.test.ts"],
         },
       },
+      chromiumProject,
       {
         // Each of these starts real commands, which use all the cores there are: one file after another.
         test: {

@@ -6,13 +6,28 @@ import { arrayFor, type NumberArray, type Values } from "./values.ts";
 export type Session = Ort.InferenceSession;
 export type OrtTensor = Ort.Tensor;
 
-let loading: Promise<typeof Ort> | undefined;
-
 // Under Node the name is a variable so that bundlers for the browser do not follow it.
 const NODE_RUNTIME = "onnxruntime-node";
 
-function runtime(): Promise<typeof Ort> {
-  loading ??= inNode ? import(/* @vite-ignore */ NODE_RUNTIME) : (import("onnxruntime-web") as Promise<typeof Ort>);
+/**
+ * The builds of ONNX Runtime. The main entry of the browser's package is neither of the two here: it brings both devices with the
+ * older WebGPU kernels, which leave more operations to the processor and then mix up their results (1.30: `Sign` beside `Abs`).
+ */
+const BUILDS = {
+  node: () => import(/* @vite-ignore */ NODE_RUNTIME) as Promise<typeof Ort>,
+  wasm: () => import("onnxruntime-web/wasm") as Promise<typeof Ort>,
+  webgpu: () => import("onnxruntime-web/webgpu") as Promise<typeof Ort>,
+};
+
+const loaded = new Map<keyof typeof BUILDS, Promise<typeof Ort>>();
+
+/** The build for a device; without one, whichever is there, because a tensor of one build is good for all. */
+function runtime(device?: Device): Promise<typeof Ort> {
+  const [any] = loaded.values();
+  if (device === undefined && any !== undefined) return any;
+  const build = inNode ? "node" : device === "webgpu" ? "webgpu" : "wasm";
+  const loading = loaded.get(build) ?? BUILDS[build]();
+  loaded.set(build, loading);
   return loading;
 }
 
@@ -31,8 +46,8 @@ export interface SessionOptions {
 
 /** A session over a model's bytes. */
 export async function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
-  const ort = await runtime();
   const { device, threads, profile } = options;
+  const ort = await runtime(device);
   if (!inNode) {
     // Cross-origin isolation is what threads need in a page; without it ONNX Runtime would only warn.
     ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? (threads ?? 0) : 1;

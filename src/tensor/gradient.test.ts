@@ -1,10 +1,31 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { arranged, build, COUNT, feedsFor, instructions, numbers, type Program } from "../../test/engine/random-program.ts";
+import {
+  arranged,
+  build,
+  COUNT,
+  feedsFor,
+  instructions,
+  numbers,
+  type Program,
+} from "../../test/engine/random-program.ts";
 import { families, programOf } from "../../test/golden/cases.ts";
 import { interpret } from "../engine/interpreter/interpret.ts";
 import type { NamedValues, Values } from "../engine/values.ts";
-import { grad, gradients, input, mul, relabel, scalar, square, sum, type Tensor, transpose, valueAndGrad, withDerivative } from "./index.ts";
+import {
+  grad,
+  gradients,
+  input,
+  mul,
+  relabel,
+  scalar,
+  square,
+  sum,
+  type Tensor,
+  transpose,
+  valueAndGrad,
+  withDerivative,
+} from "./index.ts";
 
 const SEED = 20250622;
 
@@ -12,7 +33,9 @@ describe("every gradient is what finite differences say", () => {
   for (const [family, cases] of families) {
     test.each(cases.filter((c) => c.gradients !== undefined && c.kink !== true))(`${family}: $name`, (golden) => {
       const { outputs, feeds } = programOf(golden);
-      const loss = sum(mul(outputs.output!, input("cotangent", outputs.output!.axes, sizes(outputs.output!)) as never)) as Tensor;
+      const loss = sum(
+        mul(outputs.output!, input("cotangent", outputs.output!.axes, sizes(outputs.output!)) as never),
+      ) as Tensor;
       const found = interpret(outputs, feeds);
       for (const name of Object.keys(golden.gradients!)) {
         const gradient = found[`gradient of ${name}`]!.data;
@@ -31,7 +54,13 @@ describe("every gradient is what finite differences say", () => {
           .flatMap(([name]) => Array.from(found[name]!.data))
           .reduce((total, g, i) => total + g * direction[i]!, 0);
         const along = (h: number): number =>
-          lossAt(program.loss, feedsFor(program, data.map((x, i) => x + h * direction[i]!)));
+          lossAt(
+            program.loss,
+            feedsFor(
+              program,
+              data.map((x, i) => x + h * direction[i]!),
+            ),
+          );
         expectSlope(slope, along);
       }),
       { seed: SEED, numRuns: 400 },
@@ -80,7 +109,9 @@ describe("gradients", () => {
     const cubes = sum(mul(x, square(x))) as Tensor;
     const [first] = gradients(cubes, [x]);
     const [second] = gradients(sum(first) as Tensor, [x]);
-    const feeds = { x: { axes: "a b", shape: [2, 3], dtype: "f32" as const, data: Float64Array.of(-2, -1, 0, 1, 2, 3) } };
+    const feeds = {
+      x: { axes: "a b", shape: [2, 3], dtype: "f32" as const, data: Float64Array.of(-2, -1, 0, 1, 2, 3) },
+    };
     expect(Array.from(interpret({ second }, feeds).second.data)).toEqual([-12, -6, 0, 6, 12, 18]);
   });
 
@@ -113,7 +144,8 @@ function gradientsOf(program: Program, data: readonly number[]): Record<string, 
   return interpret(Object.fromEntries(names.map((name, i) => [name, found[i]!])), feedsFor(program, data));
 }
 
-const sizes = (x: Tensor): Record<string, number> => Object.fromEntries(x.axes.split(" ").map((axis, i) => [axis, x.shape[i] ?? 1]));
+const sizes = (x: Tensor): Record<string, number> =>
+  Object.fromEntries(x.axes.split(" ").map((axis, i) => [axis, x.shape[i] ?? 1]));
 
 function lossAt(loss: Tensor, feeds: NamedValues): number {
   return interpret({ loss }, feeds).loss.data[0]!;

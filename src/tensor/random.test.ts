@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { golden } from "../../test/golden/load.ts";
-import { foldIn, type Key, keyFromSeed, randomBits, randomNormal, randomPermutation, randomUniform, split, threefry2x32 } from "./random.ts";
+import {
+  foldIn,
+  type Key,
+  keyFromSeed,
+  randomBits,
+  randomNormal,
+  randomPermutation,
+  randomUniform,
+  split,
+  threefry2x32,
+} from "./random.ts";
 
 interface RandomGolden {
   readonly threefry2x32: readonly { key: Key; counter: Key; out: Key }[];
@@ -54,7 +64,7 @@ test("normal draws have the moments of the normal distribution", () => {
 
 test("permutations hold every number once, and each place is as likely as another", () => {
   const [size, count] = [5, 4000];
-  const seen = Array.from({ length: size }, () => new Array<number>(size).fill(0));
+  const seen = Array.from({ length: size }, () => Array.from({ length: size }, () => 0));
   for (const key of split(SEED, count)) {
     const permutation = randomPermutation(key, size);
     expect(permutation.slice().sort()).toEqual([0, 1, 2, 3, 4]);

@@ -7,7 +7,9 @@ import { golden } from "../../test/golden/load.ts";
 import { foldIn, type Key, keyFromSeed } from "./random.ts";
 import { fillUniform } from "./stream.ts";
 
-const expected = await golden<{ fillUniform: readonly { key: Key; start: number; draws: readonly number[] }[] }>("random.json");
+const expected = await golden<{ fillUniform: readonly { key: Key; start: number; draws: readonly number[] }[] }>(
+  "random.json",
+);
 const COUNT = 1 << 20;
 const root = keyFromSeed(7);
 /** Keys as a run makes them, a step and then a name, beside the plainest keys that a caller could make. */
@@ -21,9 +23,12 @@ const KEYS: readonly (readonly [string, Key])[] = [
 ];
 const draws = (key: Key, count = COUNT, start = 0): Float32Array => fillUniform(key, new Float32Array(count), start);
 
-test.each(expected.fillUniform)("the stream of $key from $start agrees with a second writing of it", ({ key, start, draws: want }) => {
-  expect(Array.from(draws(key, want.length, start))).toEqual(want);
-});
+test.each(expected.fillUniform)(
+  "the stream of $key from $start agrees with a second writing of it",
+  ({ key, start, draws: want }) => {
+    expect(Array.from(draws(key, want.length, start))).toEqual(want);
+  },
+);
 
 test("any part of a stream can be made alone", () => {
   const whole = draws(root, 1000);
