@@ -28,7 +28,9 @@ if (values.config !== undefined) {
 } else {
   const results = CONFIGS.map((config): StepBenchmark => {
     const args = ["--config", config, "--threads", values.threads, "--seconds", values.seconds];
-    return JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...args], { encoding: "utf8" })) as StepBenchmark;
+    return JSON.parse(
+      execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...args], { encoding: "utf8" }),
+    ) as StepBenchmark;
   });
   if (values.json) console.log(JSON.stringify({ schema: 1, results }));
   else for (const result of results) console.log(line(result));

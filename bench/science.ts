@@ -18,7 +18,11 @@ interface Experiment {
   readonly set?: Readonly<Record<string, unknown>>;
 }
 
-const size = (features: number, hidden: number, more: object = {}): Experiment["target"] => ({ features, hidden, ...more });
+const size = (features: number, hidden: number, more: object = {}): Experiment["target"] => ({
+  features,
+  hidden,
+  ...more,
+});
 
 const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "default-5-2": { about: "our default, 5-2", target: size(5, 2), preset: "default" },
@@ -27,7 +31,11 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "default-7-3": { about: "our default, 7-3", target: size(7, 3), preset: "default" },
   "default-12-4": { about: "our default, 12-4", target: size(12, 4), preset: "default" },
   "default-40-10": { about: "our default, 40-10", target: size(40, 10, { batch: 8192 }), preset: "default" },
-  "default-5-2-id": { about: "our default, 5-2 with identity", target: size(5, 2, { identity: true }), preset: "default" },
+  "default-5-2-id": {
+    about: "our default, 5-2 with identity",
+    target: size(5, 2, { identity: true }),
+    preset: "default",
+  },
   "quick-5-2": { about: "our quick preset, 5-2", target: size(5, 2), preset: "quick" },
   "published-5-2": { about: "SPD paper's preset, 5-2", target: size(5, 2), preset: "tms-5-2" },
   "null-5-2": {
@@ -104,7 +112,9 @@ function inChild(name: string, seed: number): Promise<string> {
     });
     let out = "";
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-    child.on("close", (code) => (code === 0 ? resolve(out) : reject(new Error(`seed ${seed} of ${name} ended with ${code}`))));
+    child.on("close", (code) =>
+      code === 0 ? resolve(out) : reject(new Error(`seed ${seed} of ${name} ended with ${code}`)),
+    );
   });
 }
 
@@ -115,7 +125,10 @@ const HEADER = [
 
 function line({ seed, represented, seconds, verdict: v }: Row): string {
   const bySite = (f: (site: Verdict["sites"][string]) => string | undefined): string =>
-    Object.values(v.sites).map(f).filter((text) => text !== undefined).join(" / ");
+    Object.values(v.sites)
+      .map(f)
+      .filter((text) => text !== undefined)
+      .join(" / ");
   const cells = [
     seed,
     v.passed ? "yes" : "no",

@@ -22,7 +22,10 @@ export interface StepBenchmark {
 export const CONFIGS = ["tms-5-2", "tms-5-2-id", "tms-40-10"] as const;
 
 /** Times `calls` calls, each of a few steps. */
-export async function benchmarkStep(config: string, options: { threads: number; seconds: number; profile?: string }): Promise<StepBenchmark> {
+export async function benchmarkStep(
+  config: string,
+  options: { threads: number; seconds: number; profile?: string },
+): Promise<StepBenchmark> {
   const { threads } = options;
   const document = resolveTarget("tms", { preset: config, set: { steps: 50, batch: 256 } });
   const { weights } = await train(document, { threads });
@@ -37,7 +40,10 @@ export async function benchmarkStep(config: string, options: { threads: number; 
   const layout = layoutOf(componentWeights(spdTarget.network.sites, settings.components, settings.gateWidth));
   const first = firstComponents(spdTarget, settings, foldIn(key, "bench"));
   const { profile } = options;
-  const stepper = await compileSpd(spdTarget, settings, layout, first, { threads, ...(profile !== undefined && { profile }) });
+  const stepper = await compileSpd(spdTarget, settings, layout, first, {
+    threads,
+    ...(profile !== undefined && { profile }),
+  });
   const inputsAt = spdInputs(settings, key);
   const perCall = Math.min(stepper.stepsPerCall, 4);
   let step = 0;
@@ -49,7 +55,7 @@ export async function benchmarkStep(config: string, options: { threads: number; 
   for (let i = 0; i < 5; i++) await call();
   const before = { ...stepper.timing };
   const times: number[] = [];
-  for (const began = performance.now(); performance.now() - began < options.seconds * 1000 || times.length < 5; ) {
+  for (const began = performance.now(); performance.now() - began < options.seconds * 1000 || times.length < 5;) {
     times.push(await call());
   }
   const { timing } = stepper;

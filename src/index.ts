@@ -10,7 +10,12 @@ export * from "./tensor/index.ts";
 export * from "./engine/index.ts";
 export type { Hooks, Network, Site, WeightSpec } from "./network/network.ts";
 export { tms, type TmsShape } from "./network/tms.ts";
-export { SPARSE_FEATURE_MODES, type SparseFeatureMode, type SparseFeatureOptions, sparseFeatures } from "./data/sparse-feature.ts";
+export {
+  SPARSE_FEATURE_MODES,
+  type SparseFeatureMode,
+  type SparseFeatureOptions,
+  sparseFeatures,
+} from "./data/sparse-feature.ts";
 export type { Checkpoint, LoopOptions, MetricsRow, Progress } from "./training/loop.ts";
 export { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "./training/schedule.ts";
 export { resolveTarget, type Target, TARGETS, train, type TrainDocument, type Trained } from "./training/targets.ts";
@@ -27,7 +32,14 @@ export {
 } from "./decomposition/methods.ts";
 export { aliveComponents } from "./evidence/alive.ts";
 export { identityOrder } from "./evidence/assignment.ts";
-export { judge, judgeMechanisms, type MechanismVerdict, PASS, type SiteVerdict, type Verdict } from "./evidence/judge.ts";
+export {
+  judge,
+  judgeMechanisms,
+  type MechanismVerdict,
+  PASS,
+  type SiteVerdict,
+  type Verdict,
+} from "./evidence/judge.ts";
 export { type MatrixMatch, matchColumns } from "./evidence/mean-max-cosine.ts";
 export { probeImportances, probeInputs } from "./evidence/probe.ts";
 export { denseError, identityError } from "./evidence/target-ci-error.ts";

@@ -2,8 +2,14 @@
 
 /** The candidate with the fewest edits from `name`; absent when none is close. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const scored = candidates.map((candidate) => ({ candidate, edits: edits(name.toLowerCase(), candidate.toLowerCase()) }));
-  const best = scored.reduce<(typeof scored)[number] | undefined>((a, b) => (a && a.edits <= b.edits ? a : b), undefined);
+  const scored = candidates.map((candidate) => ({
+    candidate,
+    edits: edits(name.toLowerCase(), candidate.toLowerCase()),
+  }));
+  const best = scored.reduce<(typeof scored)[number] | undefined>(
+    (a, b) => (a && a.edits <= b.edits ? a : b),
+    undefined,
+  );
   if (best === undefined) return undefined;
   return best.edits <= Math.max(2, Math.floor(name.length / 2)) ? best.candidate : undefined;
 }

@@ -44,10 +44,14 @@ export function settingsFrom<S extends SettingsSchema>(
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const key = issue.path.join(".");
-  throw new MechanistError("BadArgument", `${where} ${key}: ${sentence(issue.message)}, got ${JSON.stringify(merged[key])}`, {
-    key,
-    value: merged[key],
-  });
+  throw new MechanistError(
+    "BadArgument",
+    `${where} ${key}: ${sentence(issue.message)}, got ${JSON.stringify(merged[key])}`,
+    {
+      key,
+      value: merged[key],
+    },
+  );
 }
 
 /** Text read as a number or a truth value where the field takes one; otherwise left as it is for the schema to judge. */

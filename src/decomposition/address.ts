@@ -16,7 +16,10 @@ const GRAMMAR = /^([A-Za-z_][\w.]*):(\d+|remainder)(?:@(\d+))?$/;
 export function parseAddress(text: string): Address {
   const match = GRAMMAR.exec(text);
   if (match === null) {
-    throw new MechanistError("BadArgument", `address: expected site:component or site:component@position, got "${text}"`);
+    throw new MechanistError(
+      "BadArgument",
+      `address: expected site:component or site:component@position, got "${text}"`,
+    );
   }
   const [, site, component, position] = match;
   return {

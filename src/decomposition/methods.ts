@@ -33,7 +33,11 @@ export interface Method {
   readonly schema: SettingsSchema;
   /** The presets for a network; the same names for every one. */
   presets(target: TrainDocument): Readonly<Record<string, Preset>>;
-  run(document: DecomposeDocument, weights: NamedValues, options: LoopOptions): Promise<Omit<Decomposed, "document" | "weights">>;
+  run(
+    document: DecomposeDocument,
+    weights: NamedValues,
+    options: LoopOptions,
+  ): Promise<Omit<Decomposed, "document" | "weights">>;
   /** The components as something that can be masked. */
   open(document: DecomposeDocument, weights: NamedValues, components: NamedValues): Decomposition;
 }
@@ -55,7 +59,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
         targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
       return spd({ network: networkOf(target), weights, batch }, settings, options);
     },
-    open: (document, weights, components) => new ParameterDecomposition(networkOf(document.target), weights, components),
+    open: (document, weights, components) =>
+      new ParameterDecomposition(networkOf(document.target), weights, components),
   },
 };
 
@@ -81,7 +86,11 @@ export function resolveMethod(
 }
 
 /** Takes the network of a document apart. */
-export async function decompose(document: DecomposeDocument, weights: NamedValues, options: LoopOptions = {}): Promise<Decomposed> {
+export async function decompose(
+  document: DecomposeDocument,
+  weights: NamedValues,
+  options: LoopOptions = {},
+): Promise<Decomposed> {
   const found = await methodNamed(document.method).run(document, weights, options);
   return { ...found, document, weights };
 }

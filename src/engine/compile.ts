@@ -67,7 +67,11 @@ export function inputInfo(x: NodeOf<"input">): ValueInfo {
   return { name: inputName(x), element: ELEMENT_OF[x.dtype], dims: x.shape };
 }
 
-function encodeProgram(outputs: Readonly<Record<string, Tensor>>, inputs: readonly NodeOf<"input">[], device: Device): Uint8Array {
+function encodeProgram(
+  outputs: Readonly<Record<string, Tensor>>,
+  inputs: readonly NodeOf<"input">[],
+  device: Device,
+): Uint8Array {
   const emitter = new Emitter(featuresOf(device));
   const lowered = lower(emitter, Object.values(outputs), (x) => ({ name: inputName(x), dims: x.shape }));
   const infos = Object.entries(outputs).map(([name, x], i) => {

@@ -37,9 +37,12 @@ function factorsOf(x: Tensor, limit: number): Factors {
   const whole: Factors = { wide: x, narrow: [], scale: 1 };
   if (size(x) <= limit) {
     const number = filled(x);
-    return number === undefined ? { wide: undefined, narrow: [x], scale: 1 } : { wide: undefined, narrow: [], scale: number };
+    return number === undefined
+      ? { wide: undefined, narrow: [x], scale: 1 }
+      : { wide: undefined, narrow: [], scale: number };
   }
-  if (x.op === "neg") return joined({ wide: undefined, narrow: [], scale: -1 }, factorsOf(x.inputs[0]!, limit)) ?? whole;
+  if (x.op === "neg")
+    return joined({ wide: undefined, narrow: [], scale: -1 }, factorsOf(x.inputs[0]!, limit)) ?? whole;
   if (x.op === "broadcast" && size(x.inputs[0]!) <= limit) return factorsOf(x.inputs[0]!, limit);
   if (x.op !== "mul" && !isOuter(x)) return whole;
   const both = joined(factorsOf(x.inputs[0]!, limit), factorsOf(x.inputs[1]!, limit));
@@ -96,7 +99,12 @@ function multiplied(factors: readonly Tensor[]): Tensor | undefined {
  *
  * @param onlyHere whether nothing else uses a node, which alone makes it free to change
  */
-export function scaledInside(x: Tensor, factor: number, onlyHere: (x: Tensor) => boolean, limit: number = size(x) / 4): Tensor | undefined {
+export function scaledInside(
+  x: Tensor,
+  factor: number,
+  onlyHere: (x: Tensor) => boolean,
+  limit: number = size(x) / 4,
+): Tensor | undefined {
   if (size(x) <= limit) return mul(x, factor);
   if (!onlyHere(x)) return undefined;
   if (isOp(x, "einsum")) return { ...x, attributes: { alpha: x.attributes.alpha * factor } };

@@ -40,8 +40,8 @@ function programs(): Readonly<Record<string, Readonly<Record<string, Tensor>>>> 
   const back = (loss: Tensor<"">): Readonly<Record<string, Tensor>> => ({ loss, gradient: gradients(loss, [W])[0]! });
   return {
     "matrix product": { h },
-    "activations": { gelu: gelu(h), tanh: tanh(h), relu: relu(h) },
-    "softmax": { logSoftmax: logSoftmax(h, "C") },
+    activations: { gelu: gelu(h), tanh: tanh(h), relu: relu(h) },
+    softmax: { logSoftmax: logSoftmax(h, "C") },
     "layer norm": { layerNorm: layerNorm(h, "C") },
     "a gradient": back(mean(square(sub(gelu(h), 1)))),
     "a gradient through layer norm": back(mean(square(sub(layerNorm(h, "C"), uniform("r", "batch C", SIZES))))),
@@ -53,7 +53,11 @@ function programs(): Readonly<Record<string, Readonly<Record<string, Tensor>>>> 
 export async function selfCheck(options: CompileOptions = {}): Promise<Check[]> {
   const key = keyFromSeed(1);
   const feeds: NamedValues = {
-    x: values("batch d_model", [SIZES.batch, SIZES.d_model], randomNormal(foldIn(key, "x"), SIZES.batch * SIZES.d_model)),
+    x: values(
+      "batch d_model",
+      [SIZES.batch, SIZES.d_model],
+      randomNormal(foldIn(key, "x"), SIZES.batch * SIZES.d_model),
+    ),
     W: values("d_model C", [SIZES.d_model, SIZES.C], randomNormal(foldIn(key, "W"), SIZES.d_model * SIZES.C)),
   };
   const checks: Check[] = [];
@@ -62,7 +66,9 @@ export async function selfCheck(options: CompileOptions = {}): Promise<Check[]> 
     const executable = await compile(outputs, options);
     const got: NamedValues = await executable.run(feeds, key);
     await executable.dispose();
-    const error = Math.max(...Object.keys(outputs).map((output) => relativeError(got[output]!.data, expected[output]!.data)));
+    const error = Math.max(
+      ...Object.keys(outputs).map((output) => relativeError(got[output]!.data, expected[output]!.data)),
+    );
     checks.push({ name, error, tolerance: TOLERANCE, passed: error <= TOLERANCE });
   }
   return checks;

@@ -39,7 +39,8 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
   };
 
   for (const original of order) {
-    const inputs = original.op === "identity" ? [rebuilt.get(original.inputs[0]!)!] : original.inputs.map((x) => rebuilt.get(x)!);
+    const inputs =
+      original.op === "identity" ? [rebuilt.get(original.inputs[0]!)!] : original.inputs.map((x) => rebuilt.get(x)!);
     const copy: Tensor = { ...original, inputs };
     delete (copy as { derivative?: unknown }).derivative;
     const result = internAll(rewrite(copy, (x) => (usesOf.get(x) ?? 1) === 1));
@@ -52,7 +53,8 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
 function countUses(order: readonly Tensor[]): Map<Tensor, number> {
   const uses = new Map<Tensor, number>();
   for (const x of order) {
-    for (const input of x.op === "identity" ? x.inputs.slice(0, 1) : x.inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
+    for (const input of x.op === "identity" ? x.inputs.slice(0, 1) : x.inputs)
+      uses.set(input, (uses.get(input) ?? 0) + 1);
   }
   return uses;
 }
@@ -129,7 +131,8 @@ function joinPieces(x: Tensor): Tensor | undefined {
   const [a, b] = x.inputs as [Tensor, Tensor];
   if (!isOp(a, "pad") || !isOp(b, "pad")) return undefined;
   const { axis } = a.attributes;
-  if (b.attributes.axis !== axis || a.attributes.value !== 0 || b.attributes.value !== 0 || a.axes !== b.axes) return undefined;
+  if (b.attributes.axis !== axis || a.attributes.value !== 0 || b.attributes.value !== 0 || a.axes !== b.axes)
+    return undefined;
   const total = axisSize(x, axis);
   const [first, second] = a.attributes.before < b.attributes.before ? [a, b] : [b, a];
   if (total - first.attributes.after !== second.attributes.before) return undefined;
@@ -181,7 +184,13 @@ function rewritePower(x: Tensor): Tensor {
   if (base.axes !== x.axes) return x;
   switch (filled(exponent)) {
     case 0:
-      return node({ op: "constant", inputs: [], axes: x.axes, shape: x.shape, attributes: { data: Float64Array.of(1) } });
+      return node({
+        op: "constant",
+        inputs: [],
+        axes: x.axes,
+        shape: x.shape,
+        attributes: { data: Float64Array.of(1) },
+      });
     case 1:
       return base;
     case 2:
@@ -217,7 +226,9 @@ function rewriteSum(x: NodeOf<"sum">, onlyHere: (input: Tensor) => boolean): Ten
   if (narrow !== undefined) return narrow;
   if (isOp(inner, "mul") && inner.inputs[0] !== inner.inputs[1] && onlyHere(inner)) {
     const [a, b] = inner.inputs as [Tensor, Tensor];
-    const shared = x.attributes.over.every((axis) => axisNames(a.axes).includes(axis) && axisNames(b.axes).includes(axis));
+    const shared = x.attributes.over.every(
+      (axis) => axisNames(a.axes).includes(axis) && axisNames(b.axes).includes(axis),
+    );
     if (shared) return contract(a, b, x.axes);
   }
   if (isOp(inner, "broadcast")) {

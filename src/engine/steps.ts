@@ -119,7 +119,9 @@ function lowerStep(parts: Parts, device: Device, prefix: string): Emitter {
   });
   const outputs = [...parts.state.map((s) => s.next), ...parts.metrics.map((m) => m.value)];
   const names = [...parts.state.map((s) => `next:${s.name}`), ...parts.metrics.map((m) => `metric:${m.name}`)];
-  lower(emitter, outputs, given).forEach((value, i) => emitter.emitInto("Identity", [value.name], [prefix + names[i]!]));
+  lower(emitter, outputs, given).forEach((value, i) =>
+    emitter.emitInto("Identity", [value.name], [prefix + names[i]!]),
+  );
   return emitter;
 }
 
@@ -205,7 +207,13 @@ class SessionStepper implements Stepper {
     this.#stacks = new Map(parts.perStep.map((x) => [x, arrayFor(x.dtype, stepsPerCall * sizeOf(x.shape))]));
   }
 
-  static async create(session: Session, parts: Parts, options: StepperOptions, stepsPerCall: number, looped: boolean): Promise<Stepper> {
+  static async create(
+    session: Session,
+    parts: Parts,
+    options: StepperOptions,
+    stepsPerCall: number,
+    looped: boolean,
+  ): Promise<Stepper> {
     const current: Record<string, OrtTensor> = {};
     const spare: Record<string, OrtTensor> = {};
     for (const { name, now } of parts.state) {
@@ -266,7 +274,8 @@ class SessionStepper implements Stepper {
           drawUniform(key, name, (stack as Float32Array).subarray(i * size, (i + 1) * size));
         } else {
           const value = scalars[name];
-          if (value === undefined) throw new MechanistError("BadArgument", `steps: expected a number for ${name}, got none`);
+          if (value === undefined)
+            throw new MechanistError("BadArgument", `steps: expected a number for ${name}, got none`);
           stack[i] = value;
         }
       });

@@ -60,7 +60,10 @@ export function judgeMechanisms(decomposition: Decomposition, features: number):
   const importances = probeImportances(decomposition, features);
   const matrices = siteMatrices(decomposition);
   const sites = Object.fromEntries(
-    decomposition.sites.map((site) => [site.name, judgeSite(decomposition, site, features, importances[site.name]!, matrices[site.name]!)]),
+    decomposition.sites.map((site) => [
+      site.name,
+      judgeSite(decomposition, site, features, importances[site.name]!, matrices[site.name]!),
+    ]),
   );
   const all = Object.values(sites);
   const matched = all.filter((site) => site.pattern === "identity");
@@ -81,8 +84,7 @@ export function judgeMechanisms(decomposition: Decomposition, features: number):
 
 function sitePasses(site: Omit<SiteVerdict, "l0">): boolean {
   const matches =
-    site.pattern === "dense" ||
-    (site.mmcs! >= PASS.mmcs && site.ml2r! >= PASS.ml2r[0] && site.ml2r! <= PASS.ml2r[1]);
+    site.pattern === "dense" || (site.mmcs! >= PASS.mmcs && site.ml2r! >= PASS.ml2r[0] && site.ml2r! <= PASS.ml2r[1]);
   return site.targetCiError === 0 && site.alive === site.expectedAlive && matches;
 }
 

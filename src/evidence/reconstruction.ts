@@ -60,8 +60,10 @@ export async function reconstruction(
       options.signal?.throwIfAborted();
       const batchKey = foldIn(key, i);
       const found: NamedValues = await passive.run(decomposition.values, batchKey);
-      for (const name of ["stochasticRecon", "ciMaskedRecon", "unmaskedRecon"] as const) totals[name] += itemOf(found[name]!);
-      for (const { name } of decomposition.sites) l0[name] = (l0[name] ?? 0) + itemOf(found[`l0/${name}`]!) / EVALUATION_BATCHES;
+      for (const name of ["stochasticRecon", "ciMaskedRecon", "unmaskedRecon"] as const)
+        totals[name] += itemOf(found[name]!);
+      for (const { name } of decomposition.sites)
+        l0[name] = (l0[name] ?? 0) + itemOf(found[`l0/${name}`]!) / EVALUATION_BATCHES;
       totals.adversarialRecon += await worstCase(decomposition, attack, batchKey);
     }
     const mean = Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / EVALUATION_BATCHES]));
@@ -84,7 +86,9 @@ function passiveProgram(decomposition: Decomposition, x: Tensor): Record<string,
     Object.fromEntries(Object.entries(importances).map(([site, g]) => [site, f(g, site)]));
   return {
     stochasticRecon: error(
-      each((g, site) => maskFrom(g, uniform(`evaluation/${site}`, "C batch", { C: axisSize(g, "C"), batch: axisSize(g, "batch") }))),
+      each((g, site) =>
+        maskFrom(g, uniform(`evaluation/${site}`, "C batch", { C: axisSize(g, "C"), batch: axisSize(g, "batch") })),
+      ),
     ),
     ciMaskedRecon: error(each((g) => g)),
     unmaskedRecon: error(each((g) => constant("C batch", { C: axisSize(g, "C"), batch: axisSize(g, "batch") }, 1))),

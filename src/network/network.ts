@@ -29,7 +29,11 @@ export interface Hooks {
    * @param matrix     `d_in d_out`
    * @returns          `batch d_out`, or nothing to leave the product as it is
    */
-  readonly matmul?: (site: Site, activation: Tensor<"batch d_in">, matrix: Tensor<"d_in d_out">) => Tensor<"batch d_out"> | undefined;
+  readonly matmul?: (
+    site: Site,
+    activation: Tensor<"batch d_in">,
+    matrix: Tensor<"d_in d_out">,
+  ) => Tensor<"batch d_out"> | undefined;
 }
 
 /** A network that can be trained, run and taken apart. */

@@ -67,10 +67,15 @@ export function axisNames(axes: string): readonly string[] {
 export function joinAxes(names: readonly string[]): string {
   for (const [i, name] of names.entries()) {
     if (name === "" || /\s/.test(name)) {
-      throw new MechanistError("ShapeMismatch", `axes "${names.join(" ")}": expected names without spaces, got "${name}"`);
+      throw new MechanistError(
+        "ShapeMismatch",
+        `axes "${names.join(" ")}": expected names without spaces, got "${name}"`,
+      );
     }
     if (names.indexOf(name) !== i) {
-      throw new MechanistError("ShapeMismatch", `axes "${names.join(" ")}": axis ${name} appears twice`, { axis: name });
+      throw new MechanistError("ShapeMismatch", `axes "${names.join(" ")}": axis ${name} appears twice`, {
+        axis: name,
+      });
     }
   }
   return names.join(" ");

@@ -43,7 +43,9 @@ export function gradients<const T extends readonly Tensor[]>(loss: Tensor, wrt: 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** A function's value together with its gradient with respect to each named tensor. */
-export function valueAndGrad<P extends Tensors>(loss: (parameters: P) => Tensor<"">): (parameters: P) => {
+export function valueAndGrad<P extends Tensors>(
+  loss: (parameters: P) => Tensor<"">,
+): (parameters: P) => {
   value: Tensor<"">;
   gradient: P;
 } {

@@ -3,7 +3,7 @@
  * makes it and how a gradient flows back through it. It holds no numbers; an engine computes those.
  */
 import { MechanistError } from "../error.ts";
-import { axisNames, joinAxes, sizeOf } from "./axes.ts";
+import { axisNames, joinAxes, type Names, sizeOf } from "./axes.ts";
 import type { OpAttributes, OpName } from "./op.ts";
 
 /** `f32` is float64 inside the arbiter; `i32` holds indices; `bool` holds comparisons. */
@@ -49,7 +49,7 @@ export function node<Axes extends string, K extends OpName>(parts: {
 }
 
 /** Sizes by axis name: `{ batch: 4096, C: 20 }`. */
-export type Sizes<Axes extends string = string> = Readonly<Record<import("./axes.ts").Names<Axes>, number>>;
+export type Sizes<Axes extends string = string> = Readonly<Record<Names<Axes>, number>>;
 
 function shapeFor(where: string, axes: string, sizes: Readonly<Record<string, number>>): number[] {
   return axisNames(joinAxes(axisNames(axes).slice())).map((name) => {

@@ -82,7 +82,7 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
   let metrics: Record<string, number> = {};
   let reported = 0;
   let perCall = 1;
-  for (let step = from; step < steps; ) {
+  for (let step = from; step < steps;) {
     if (options.signal?.aborted) {
       await options.onCheckpoint?.({ step, tensors: stage.tensors(stepper.state()) });
       throw new MechanistError("Cancelled", `${stage.name}: stopped at step ${step} of ${steps}`, { step });
@@ -97,7 +97,8 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
       metrics = Object.fromEntries(Object.entries(rows).map(([name, column]) => [name, column[i]!]));
       expectHealthy(stage, step + i, metrics);
       const done = step + i + 1;
-      if (done % metricsEvery === 0 || done === steps) await options.onMetrics?.({ step: done, stage: stage.name, ...metrics });
+      if (done % metricsEvery === 0 || done === steps)
+        await options.onMetrics?.({ step: done, stage: stage.name, ...metrics });
     }
     step += count;
     const now = performance.now();
@@ -124,9 +125,14 @@ function expectHealthy(stage: Stage, step: number, metrics: Readonly<Record<stri
   if (bad === undefined) return;
   const where = `${stage.name}: step ${step + 1}`;
   // The weights say more than the metric does: which one went first, and where.
-  for (const [name, tensor] of Object.entries(stage.tensors(stage.stepper.state()))) expectFinite(`${where}: ${name}`, tensor);
-  throw new MechanistError("NotFinite", `${where}: expected a finite ${bad[0]}, got ${bad[1]}; a lower learning rate may help`, {
-    step: step + 1,
-    metric: bad[0],
-  });
+  for (const [name, tensor] of Object.entries(stage.tensors(stage.stepper.state())))
+    expectFinite(`${where}: ${name}`, tensor);
+  throw new MechanistError(
+    "NotFinite",
+    `${where}: expected a finite ${bad[0]}, got ${bad[1]}; a lower learning rate may help`,
+    {
+      step: step + 1,
+      metric: bad[0],
+    },
+  );
 }

@@ -53,11 +53,7 @@ export function unpackValues(layout: Layout, flat: ArrayLike<number>): NamedValu
   return Object.fromEntries(
     layout.entries.map(({ name, axes, shape, start }) => [
       name,
-      values(
-        axes,
-        shape,
-        Array.prototype.slice.call(flat, start, start + sizeOf(shape)) as number[],
-      ),
+      values(axes, shape, Array.prototype.slice.call(flat, start, start + sizeOf(shape)) as number[]),
     ]),
   );
 }

@@ -47,7 +47,11 @@ export const TARGETS: Readonly<Record<string, Target>> = {
         source: "Mechanist",
         settings: { steps: 2000, batch: 1024, finalLearningRate: 0 },
       },
-      "tms-5-2": { summary: "5 features, 2 dimensions", source: published, settings: { features: 5, hidden: 2, bias: "uniform" } },
+      "tms-5-2": {
+        summary: "5 features, 2 dimensions",
+        source: published,
+        settings: { features: 5, hidden: 2, bias: "uniform" },
+      },
       "tms-5-2-id": {
         summary: "5-2 with a frozen identity between",
         source: published,

@@ -54,7 +54,13 @@ export type GateStart = "normal" | "rising";
 export function initialGates(site: Site, C: number, width: number, start: GateStart, key: Key): NamedValues {
   const draw = (name: string, deviation: number): NamedValues => {
     const numbers = randomNormal(foldIn(key, name), C * width);
-    return { [name]: values("C gate", [C, width], numbers.map((x) => deviation * (start === "rising" ? Math.abs(x) : x))) };
+    return {
+      [name]: values(
+        "C gate",
+        [C, width],
+        numbers.map((x) => deviation * (start === "rising" ? Math.abs(x) : x)),
+      ),
+    };
   };
   const gainOut = start === "rising" ? Math.SQRT2 : 1;
   return {

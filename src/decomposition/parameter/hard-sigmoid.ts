@@ -4,7 +4,19 @@
  * Both are `clamp(z, 0, 1)` with a leak where it would be flat, so that a component that died can come back and one that is
  * fully on can go down. The lower-leaky one makes masks; the upper-leaky one is what importance minimality pays for.
  */
-import { add, cast, clamp, less, lessEqual, minimum, mul, relu, sub, type Tensor, withDerivative } from "../../tensor/index.ts";
+import {
+  add,
+  cast,
+  clamp,
+  less,
+  lessEqual,
+  minimum,
+  mul,
+  relu,
+  sub,
+  type Tensor,
+  withDerivative,
+} from "../../tensor/index.ts";
 
 /** The slope of the leaks. */
 export const LEAK = 0.01;

@@ -52,6 +52,10 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "quick
   };
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },
-    quick: { summary: "a first look in under a minute", source: "Mechanist", settings: { ...settings, batch: 512, steps: 3000 } },
+    quick: {
+      summary: "a first look in under a minute",
+      source: "Mechanist",
+      settings: { ...settings, batch: 512, steps: 3000 },
+    },
   };
 }

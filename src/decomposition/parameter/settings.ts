@@ -8,7 +8,10 @@ const fraction = (what: string): z.ZodNumber => z.number().min(0).max(1).describ
 export const spdSettings = z.strictObject({
   components: z.int().min(1).max(100_000).describe("C, subcomponent slots at each site"),
   gateWidth: z.int().min(1).max(4096).default(16).describe("hidden width of each component's gate"),
-  gateStart: z.enum(["normal", "rising"]).default("normal").describe("gates' weights at the start: any sign, or importance rises with activation"),
+  gateStart: z
+    .enum(["normal", "rising"])
+    .default("normal")
+    .describe("gates' weights at the start: any sign, or importance rises with activation"),
   faithfulness: coefficient("faithfulness").default(1),
   stochasticRecon: coefficient("reconstruction with all sites masked").default(1),
   layerwiseRecon: coefficient("reconstruction with one site masked at a time").default(1),
@@ -20,7 +23,10 @@ export const spdSettings = z.strictObject({
   frequencyReference: z.number().gt(0).default(1).describe("a' of frequency minimality, examples"),
   pStart: z.number().gt(0).max(4).describe("importance exponent p at the start"),
   pEnd: z.number().gt(0).max(4).describe("p at the end; a straight line between"),
-  lowerLeak: z.enum(["straight-through", "slope"]).default("straight-through").describe("leak of the mask sigmoid below 0"),
+  lowerLeak: z
+    .enum(["straight-through", "slope"])
+    .default("straight-through")
+    .describe("leak of the mask sigmoid below 0"),
   delta: z.boolean().default(false).describe("mask what the components leave over, too"),
   featureProbability: z
     .number()

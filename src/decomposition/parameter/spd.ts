@@ -33,7 +33,8 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
   const key = keyFromSeed(settings.seed);
   const { sites } = target.network;
   const layout = layoutOf(componentWeights(sites, settings.components, settings.gateWidth));
-  const start = options.resume?.tensors ?? (await warmUp(target, settings, firstComponents(target, settings, key), options));
+  const start =
+    options.resume?.tensors ?? (await warmUp(target, settings, firstComponents(target, settings, key), options));
   const stepper = await compileSpd(target, settings, layout, start, options);
   try {
     const result = await runStage(
@@ -54,7 +55,10 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
 }
 
 /** What each step of the main stage is given. */
-export function spdInputs(settings: SpdSettings, key: Key): (step: number) => { key: Key; scalars: Record<string, number> } {
+export function spdInputs(
+  settings: SpdSettings,
+  key: Key,
+): (step: number) => { key: Key; scalars: Record<string, number> } {
   const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   const exponent = linearSchedule(settings.pStart, settings.pEnd);
   const importance = importanceSchedule(settings);
@@ -109,7 +113,9 @@ export function compileSpd(
     {
       layout,
       start,
-      objective: (components) => ({ ...spdObjective(target.network, weights, components, x, { p, importanceScale }, settings) }),
+      objective: (components) => ({
+        ...spdObjective(target.network, weights, components, x, { p, importanceScale }, settings),
+      }),
       fixed: target.weights,
       clipNorm: settings.clipNorm,
     },

@@ -5,7 +5,17 @@
 import type { NamedValues } from "../../engine/index.ts";
 import { values } from "../../engine/index.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
-import { add, einsum, foldIn, type Key, mul, randomNormal, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
+import {
+  add,
+  einsum,
+  foldIn,
+  type Key,
+  mul,
+  randomNormal,
+  sub,
+  type Tensor,
+  type Tensors,
+} from "../../tensor/index.ts";
 
 /** One site's subcomponents in a traced program. */
 export interface Subcomponents {

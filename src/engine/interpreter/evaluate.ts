@@ -31,8 +31,14 @@ function pointwise(node: Tensor, inputs: readonly Float64Array[], f: (...xs: num
   return out;
 }
 
-const unary = (name: UnaryName): Evaluate<OpName> => (node, inputs) => pointwise(node, inputs, UNARY[name]);
-const binary = (name: BinaryName): Evaluate<OpName> => (node, inputs) => pointwise(node, inputs, BINARY[name]);
+const unary =
+  (name: UnaryName): Evaluate<OpName> =>
+  (node, inputs) =>
+    pointwise(node, inputs, UNARY[name]);
+const binary =
+  (name: BinaryName): Evaluate<OpName> =>
+  (node, inputs) =>
+    pointwise(node, inputs, BINARY[name]);
 
 /** Folds every element of the input into the element of the result that shares its index. */
 function reduce(node: Tensor, x: Float64Array, start: number, fold: (a: number, b: number) => number): Float64Array {
@@ -143,7 +149,9 @@ const EVALUATE: { readonly [K in Computed]: Evaluate<K> } = {
   cos: unary("cos"),
   not: unary("not"),
   cast: (node, inputs) =>
-    pointwise(node, inputs, (x) => (node.dtype === "bool" ? Number(x !== 0) : node.dtype === "i32" ? Math.trunc(x) : x)),
+    pointwise(node, inputs, (x) =>
+      node.dtype === "bool" ? Number(x !== 0) : node.dtype === "i32" ? Math.trunc(x) : x,
+    ),
   clamp: (node, inputs) =>
     pointwise(node, inputs, (x) => Math.min(Math.max(x, node.attributes.low), node.attributes.high)),
   add: binary("add"),

@@ -26,8 +26,18 @@ export function lowerEinsum(emitter: Emitter, node: NodeOf<"einsum">, values: re
   const plans = [
     plan(first, second, result, summed),
     plan(second, first, result, summed),
-    plan(first, second, result, second.names.filter((name) => summed.includes(name))),
-    plan(second, first, result, second.names.filter((name) => summed.includes(name))),
+    plan(
+      first,
+      second,
+      result,
+      second.names.filter((name) => summed.includes(name)),
+    ),
+    plan(
+      second,
+      first,
+      result,
+      second.names.filter((name) => summed.includes(name)),
+    ),
   ];
   const best = plans.reduce((x, y) => (y.cost(sizes) < x.cost(sizes) ? y : x));
   return best.emit(emitter, sizes, node.attributes.alpha);
@@ -40,7 +50,9 @@ function product(emitter: Emitter, node: NodeOf<"einsum">, values: readonly Onnx
   const smaller = sizeOf(a.shape) <= sizeOf(b.shape) ? 0 : 1;
   const operands = node.inputs.map((x, i) => {
     const operand = aligned(emitter, values[i]!, x, node.axes);
-    return i === smaller && alpha !== 1 ? emitter.emit("Mul", [operand, emitter.constant("f32", [], [alpha])]) : operand;
+    return i === smaller && alpha !== 1
+      ? emitter.emit("Mul", [operand, emitter.constant("f32", [], [alpha])])
+      : operand;
   });
   return { name: emitter.emit("Mul", operands), dims: node.shape };
 }
@@ -76,7 +88,13 @@ function plan(left: Operand, right: Operand, result: readonly string[], k: reado
     emit(emitter, sizes, alpha) {
       const count = (names: readonly string[]): number => sizeOf(names.map((name) => sizes[name]!));
       const batchDims = batch.length > 0 ? [count(batch)] : [];
-      const side = (x: Operand, plain: readonly string[], turned: readonly string[], isPlain: boolean, isTurned: boolean) => {
+      const side = (
+        x: Operand,
+        plain: readonly string[],
+        turned: readonly string[],
+        isPlain: boolean,
+        isTurned: boolean,
+      ) => {
         const order = isPlain || !isTurned ? plain : turned;
         return emitter.permute(
           x.value,
@@ -86,14 +104,14 @@ function plan(left: Operand, right: Operand, result: readonly string[], k: reado
       const transA = !leftPlain && leftTurned;
       const transB = !rightPlain && rightTurned;
       const [M, N, K] = [count(m), count(n), count(k)];
-      const A = emitter.reshape(
-        side(left, [...batch, ...m, ...k], [...batch, ...k, ...m], leftPlain, leftTurned),
-        [...batchDims, ...(transA ? [K, M] : [M, K])],
-      );
-      const B = emitter.reshape(
-        side(right, [...batch, ...k, ...n], [...batch, ...n, ...k], rightPlain, rightTurned),
-        [...batchDims, ...(transB ? [N, K] : [K, N])],
-      );
+      const A = emitter.reshape(side(left, [...batch, ...m, ...k], [...batch, ...k, ...m], leftPlain, leftTurned), [
+        ...batchDims,
+        ...(transA ? [K, M] : [M, K]),
+      ]);
+      const B = emitter.reshape(side(right, [...batch, ...k, ...n], [...batch, ...n, ...k], rightPlain, rightTurned), [
+        ...batchDims,
+        ...(transB ? [N, K] : [K, N]),
+      ]);
       const dims = [...batchDims, M, N];
       const matrix = { name: multiply(emitter, A, B, transA, transB, alpha), dims };
       const shaped = emitter.reshape(
@@ -112,7 +130,14 @@ function matches(names: readonly string[], order: readonly string[]): boolean {
   return names.length === order.length && names.every((name, i) => name === order[i]);
 }
 
-function multiply(emitter: Emitter, a: OnnxValue, b: OnnxValue, transA: boolean, transB: boolean, alpha: number): string {
+function multiply(
+  emitter: Emitter,
+  a: OnnxValue,
+  b: OnnxValue,
+  transA: boolean,
+  transB: boolean,
+  alpha: number,
+): string {
   if (!transA && !transB && alpha === 1) return emitter.emit("MatMul", [a.name, b.name]);
   if (emitter.features.fusedMatMul) {
     const attributes = { transA: Number(transA), transB: Number(transB), alpha: { float: alpha } };

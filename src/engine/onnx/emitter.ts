@@ -38,7 +38,12 @@ export class Emitter {
   }
 
   /** Adds a node with one output and answers its name; a node that is there already is not added again. */
-  emit(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ""): string {
+  emit(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = "",
+  ): string {
     const key = `${op} ${inputs.join(" ")} ${JSON.stringify(attributes)}`;
     const made = this.#made.get(key);
     if (made !== undefined) return made;
@@ -49,7 +54,12 @@ export class Emitter {
   }
 
   /** Adds a node whose outputs have names already. */
-  emitInto(op: string, inputs: readonly string[], outputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): void {
+  emitInto(
+    op: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): void {
     this.nodes.push({ op, domain: "", inputs, outputs, attributes });
   }
 

@@ -53,10 +53,14 @@ export function encodeModel(graph: Graph): Uint8Array {
     ["", OPSET],
     ["com.microsoft", 1],
   ] as const) {
-    pbf.writeMessage(8, (_, out) => {
-      out.writeStringField(1, domain);
-      out.writeVarintField(2, version);
-    }, undefined);
+    pbf.writeMessage(
+      8,
+      (_, out) => {
+        out.writeStringField(1, domain);
+        out.writeVarintField(2, version);
+      },
+      undefined,
+    );
   }
   return pbf.finish();
 }
@@ -116,17 +120,33 @@ function rawBytes(element: Element, data: ArrayLike<number>): Uint8Array {
 
 function writeValueInfo(value: ValueInfo, pbf: PbfWriter): void {
   pbf.writeStringField(1, value.name);
-  pbf.writeMessage(2, (_, type) => {
-    type.writeMessage(1, (__, tensor) => {
-      tensor.writeVarintField(1, ELEMENT[value.element]);
-      tensor.writeMessage(2, (dims, shape) => {
-        for (const dim of dims) {
-          shape.writeMessage(1, (size, out) => {
-            if (typeof size === "number") out.writeVarintField(1, size);
-            else out.writeStringField(2, size);
-          }, dim);
-        }
-      }, value.dims);
-    }, undefined);
-  }, undefined);
+  pbf.writeMessage(
+    2,
+    (_, type) => {
+      type.writeMessage(
+        1,
+        (__, tensor) => {
+          tensor.writeVarintField(1, ELEMENT[value.element]);
+          tensor.writeMessage(
+            2,
+            (dims, shape) => {
+              for (const dim of dims) {
+                shape.writeMessage(
+                  1,
+                  (size, out) => {
+                    if (typeof size === "number") out.writeVarintField(1, size);
+                    else out.writeStringField(2, size);
+                  },
+                  dim,
+                );
+              }
+            },
+            value.dims,
+          );
+        },
+        undefined,
+      );
+    },
+    undefined,
+  );
 }

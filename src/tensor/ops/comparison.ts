@@ -35,18 +35,12 @@ function swapped(compare: Binary): Binary {
 }
 
 /** Both true. */
-export function and<A extends string, B extends string>(
-  a: Tensor<A>,
-  b: Tensor<B> & Fits<A, B>,
-): Tensor<Wider<A, B>> {
+export function and<A extends string, B extends string>(a: Tensor<A>, b: Tensor<B> & Fits<A, B>): Tensor<Wider<A, B>> {
   return elementwise("and", [bool("and", a), bool("and", b)], {}, "bool") as Tensor<Wider<A, B>>;
 }
 
 /** Either true. */
-export function or<A extends string, B extends string>(
-  a: Tensor<A>,
-  b: Tensor<B> & Fits<A, B>,
-): Tensor<Wider<A, B>> {
+export function or<A extends string, B extends string>(a: Tensor<A>, b: Tensor<B> & Fits<A, B>): Tensor<Wider<A, B>> {
   return elementwise("or", [bool("or", a), bool("or", b)], {}, "bool") as Tensor<Wider<A, B>>;
 }
 

@@ -53,9 +53,13 @@ export function contract(a: Tensor, b: Tensor, axes: string): Tensor {
   const wanted = axisNames(joinAxes(axisNames(axes)));
   for (const name of wanted) {
     if (sizes[name] === undefined) {
-      throw new MechanistError("ShapeMismatch", `einsum "${a.axes}, ${b.axes} -> ${axes}": axis ${name} is in no operand`, {
-        axis: name,
-      });
+      throw new MechanistError(
+        "ShapeMismatch",
+        `einsum "${a.axes}, ${b.axes} -> ${axes}": axis ${name} is in no operand`,
+        {
+          axis: name,
+        },
+      );
     }
   }
   // An axis that only one operand has and the result lacks is a plain sum of that operand.

@@ -145,7 +145,8 @@ export function concat<A extends string>(parts: readonly Tensor<A>[], axis: Name
   if (first === undefined) throw new MechanistError("BadArgument", "concat: expected at least one tensor, got none");
   const expected = sizesOf(first);
   for (const part of parts) {
-    const fits = part.axes === first.axes && Object.entries(sizesOf(part)).every(([n, s]) => n === axis || expected[n] === s);
+    const fits =
+      part.axes === first.axes && Object.entries(sizesOf(part)).every(([n, s]) => n === axis || expected[n] === s);
     if (!fits) {
       throw new MechanistError(
         "ShapeMismatch",
@@ -191,7 +192,11 @@ export function pad<A extends string>(
 }
 
 /** The element at `index` along an axis, which goes away. */
-export function select<A extends string, X extends Names<A>>(x: Tensor<A>, axis: X, index: number): Tensor<Without<A, X>> {
+export function select<A extends string, X extends Names<A>>(
+  x: Tensor<A>,
+  axis: X,
+  index: number,
+): Tensor<Without<A, X>> {
   const kept = axisNames(x.axes).filter((name) => name !== axis);
   return reshape(slice(x, axis, index, index + 1) as Tensor, kept.join(" "), sizesOf(x)) as Tensor<Without<A, X>>;
 }

@@ -4,7 +4,17 @@ import { type NamedValues, values } from "../../engine/index.ts";
 import { SPARSE_FEATURE_MODES, sparseFeatures } from "../../data/sparse-feature.ts";
 import { tms } from "../../network/tms.ts";
 import type { Network } from "../../network/network.ts";
-import { abs, foldIn, type Key, keyFromSeed, mean, randomUniform, square, sub, type Tensor } from "../../tensor/index.ts";
+import {
+  abs,
+  foldIn,
+  type Key,
+  keyFromSeed,
+  mean,
+  randomUniform,
+  square,
+  sub,
+  type Tensor,
+} from "../../tensor/index.ts";
 import { adamWScalars } from "../adamw.ts";
 import { type LoopOptions, runStage } from "../loop.ts";
 import { compileOptimisation, savedState, weightsOf } from "../optimise.ts";

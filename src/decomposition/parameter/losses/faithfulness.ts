@@ -9,5 +9,8 @@ import { add, square, sum, mul, type Tensor, sizeOf } from "../../../tensor/inde
  */
 export function faithfulness(deltas: readonly Tensor<"d_in d_out">[]): Tensor<""> {
   const parameters = deltas.reduce((total, delta) => total + sizeOf(delta.shape), 0);
-  return mul(deltas.map((delta) => sum(square(delta))).reduce((a, b) => add(a, b)), 1 / parameters);
+  return mul(
+    deltas.map((delta) => sum(square(delta))).reduce((a, b) => add(a, b)),
+    1 / parameters,
+  );
 }
