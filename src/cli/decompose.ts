@@ -12,7 +12,7 @@ import type { Checkpoint } from "../training/loop.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, readConfig, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
-import { expectSameDocument, runToResume } from "./resume.ts";
+import { type Asked, expectSameSettings, runToResume } from "./resume.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeRun, rate } from "./train.ts";
@@ -75,28 +75,23 @@ async function startOrResume(
         r.kind === "decompose" && r.document.method === options.method && r.parent?.digest === source.record.digest,
     );
     if (run !== undefined) {
-      if (
-        options.preset !== undefined ||
-        options.config !== undefined ||
-        Object.keys(settingsGiven(options)).length > 0
-      ) {
-        expectSameDocument(run, subject.document);
-      }
+      expectSameSettings(run, subject);
       return resumeDecomposing(run, options, terminal);
     }
   }
   const placement = placementFrom(options);
-  return { run: await newDecomposition(source, subject, options.out, placement), ...subject, ...placement };
+  const { document, weights } = subject;
+  return { run: await newDecomposition(source, subject, options.out, placement), document, weights, ...placement };
 }
 
-/** The network of a finished training, and what is to be done with it. */
-async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<Subject> {
+/** The network of a finished training, and what is asked to be done with it. */
+async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<Subject & Asked> {
   const config = options.config === undefined ? { settings: {} } : await readConfig(options.config);
   const preset = options.preset ?? config.preset;
   const target = trainDocumentOf(source);
   const set = { ...config.settings, ...settingsGiven(options) };
   const document = resolveMethod(options.method, { target, ...(preset !== undefined && { preset }), set });
-  return { document, weights: await trainedWeights(source) };
+  return { document, weights: await trainedWeights(source), preset, keys: Object.keys(set) };
 }
 
 /** @throws `BadFile` when the training has not ended, or ended with something else than the network */

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MechanistError } from "../error.ts";
-import { digestOf } from "../run/digest.ts";
 import type { RunRecord } from "../run/document.ts";
 import { RunFolder } from "../run/folder.ts";
 import { RUNS, runNames } from "../run/runs.ts";
@@ -37,18 +36,24 @@ export async function runToResume(
   return fitting[0];
 }
 
+/** What somebody says of a run when going on with it; what is left unsaid is as it was started. */
+export interface Asked {
+  readonly preset?: string | undefined;
+  /** The settings given, by any means. */
+  readonly keys: readonly string[];
+  /** The document that they would make. */
+  readonly document: RunRecord["document"];
+}
+
 /** Refuses settings that are not those of the run: the bits would be of neither. */
-export function expectSameDocument(
-  run: RunFolder,
-  asked: { readonly settings: Readonly<Record<string, unknown>> },
-): void {
-  if (digestOf(asked) === run.record.digest) return;
-  const before = run.record.document.settings;
-  const keys = Object.keys({ ...before, ...asked.settings });
-  const differing = keys.find((key) => before[key] !== asked.settings[key]);
-  const told =
-    differing === undefined
-      ? "the settings it was started with, got others"
-      : `${differing} ${String(before[differing])} as it was started, got ${String(asked.settings[differing])}`;
-  throw new MechanistError("BadArgument", `--resume: ${run.name}: expected ${told}`);
+export function expectSameSettings({ name, record: { document } }: RunFolder, asked: Asked): void {
+  const refuse = (what: string, before: unknown, now: unknown): never => {
+    const told = `expected ${what} ${String(before)} as it was started, got ${String(now)}`;
+    throw new MechanistError("BadArgument", `--resume: ${name}: ${told}`);
+  };
+  if (asked.preset !== undefined && asked.preset !== document.preset) refuse("preset", document.preset, asked.preset);
+  for (const key of asked.keys) {
+    const [before, now] = [document.settings[key], asked.document.settings[key]];
+    if (before !== now) refuse(key, before, now);
+  }
 }

@@ -9,7 +9,7 @@ import { duration, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
-import { expectSameDocument, runToResume } from "./resume.ts";
+import { expectSameSettings, runToResume } from "./resume.ts";
 import type { Terminal } from "./terminal.ts";
 import { expectTrainState, trainDocumentOf } from "./weights.ts";
 
@@ -40,7 +40,7 @@ async function startOrResume(
     const what = `a run that trains ${target}`;
     const run = await runToResume(what, options.out, (r) => r.kind === "train" && r.document.target === target);
     if (run !== undefined) {
-      if (options.preset !== undefined || Object.keys(set).length > 0) expectSameDocument(run, document);
+      expectSameSettings(run, { preset: options.preset, keys: Object.keys(set), document });
       return run.record.status === "finished" ? { run } : resumeTraining(run, options, terminal);
     }
   }
