@@ -66,9 +66,6 @@ const { values, positionals } = parseArgs({
   },
 });
 
-if (values.one !== undefined) console.log(JSON.stringify(await runSeed(positionals[0]!, Number(values.one))));
-else for (const experiment of positionals) await runExperiment(experiment);
-
 async function runSeed(name: string, seed: number): Promise<Row> {
   const experiment = named("experiment", name, EXPERIMENTS);
   const began = performance.now();
@@ -144,3 +141,6 @@ function line({ seed, represented, seconds, verdict: v }: Row): string {
   ];
   return `| ${cells.join(" | ")} |`;
 }
+
+if (values.one !== undefined) console.log(JSON.stringify(await runSeed(positionals[0]!, Number(values.one))));
+else for (const experiment of positionals) await runExperiment(experiment);
