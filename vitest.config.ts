@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/cli/**", "**/*.browser.test.ts"],
+          exclude: ["test/e2e/**", "test/cli/**", "test/package.test.ts", "**/*.browser.test.ts"],
         },
       },
       chromiumProject,
@@ -17,7 +17,18 @@ export default defineConfig({
         // Each of these starts real commands, which use all the cores there are: one file after another.
         test: {
           name: "cli",
-          include: ["test/cli/**/*.test.ts"],
+          include: ["test/cli/**/*.test.ts", "test/package.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          globalSetup: ["scripts/build-once.js"],
+        },
+      },
+      {
+        // The page in a real browser, served by the real server.
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

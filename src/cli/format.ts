@@ -1,4 +1,10 @@
-/** Numbers and tables as text. */
+/** Numbers, paths and tables as text. */
+import { relative } from "node:path";
+
+/** A path as somebody in this folder would write it. */
+export function shownPath(path: string): string {
+  return relative(process.cwd(), path) || ".";
+}
 
 /** A number in at most `digits` significant digits, as people write it: `0.0123`, `4,096`, `1.2e-7`, `–` for none. */
 export function significant(value: number | null | undefined, digits: number): string {

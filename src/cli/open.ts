@@ -31,7 +31,7 @@ export async function openCommand(
     const server = await serve({ runs, port: options.port }, terminal, host);
     const url = single ? pageOf(server, basename(given)) : server.url;
     terminal.document("open", { url, port: server.port, path: given, runs: await runNames(runs) });
-    terminal.print(`${url}  (Ctrl-C stops)`);
+    terminal.print(`${url}  stays up until Ctrl-C`);
     await aborted(signal);
     await server.close();
   });

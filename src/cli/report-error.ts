@@ -3,14 +3,14 @@ import { MechanistError } from "../error.ts";
 import { JSON_SCHEMA } from "./terminal.ts";
 
 /** How an error is told. */
-export interface ErrorReport {
+interface ErrorReport {
   readonly line: string;
   readonly exitStatus: number;
   readonly document: Readonly<Record<string, unknown>>;
 }
 
 /** Puts an error into words. What no user could have caused is internal. */
-export function reportOf(error: unknown): ErrorReport {
+function reportOf(error: unknown): ErrorReport {
   const known =
     error instanceof MechanistError
       ? error

@@ -44,6 +44,7 @@ export async function startCommand(options: StartOptions, terminal: Terminal, ho
         current = undefined;
       }
     };
+    if (server !== undefined) terminal.print(`${server.url}  shows what follows`);
     try {
       await firstRuns(placement, during, terminal, server && ((run) => pageOf(server, run)));
     } catch (error) {
@@ -51,7 +52,7 @@ export async function startCommand(options: StartOptions, terminal: Terminal, ho
       terminal.print(`${error.message}; the page stays`);
     }
     if (server !== undefined) {
-      terminal.print(`\n${server.url}  (Ctrl-C stops)`);
+      terminal.print(`\n${server.url}  stays up until Ctrl-C`);
       await aborted(controller.signal);
       await server.close();
     }
@@ -71,16 +72,12 @@ async function firstRuns(
   const began = performance.now();
   const trainDocument = resolveTarget("tms", { preset: PRESET });
   const training = await newTraining(trainDocument, undefined, placement);
-  const say = (run: RunFolder): void => {
-    if (page !== undefined) terminal.print(`watch ${run.name}: ${page(run.name)}`);
-  };
-  say(training);
   const { weights } = await during(training, (options) => trainInto(training, trainDocument, options));
   terminal.print(trainedLine(training));
 
   const document = resolveMethod("spd", { target: trainDocument, preset: PRESET });
   const decomposing = await newDecomposition(training, { document, weights }, undefined, placement);
-  say(decomposing);
+  if (page !== undefined) terminal.print(`taking it apart, live: ${page(decomposing.name)}`);
   await during(decomposing, (options) => decomposeInto(decomposing, { document, weights }, options));
   const seconds = (performance.now() - began) / 1000;
   const result = decomposing.record.result ?? {};

@@ -1,10 +1,9 @@
 /** A verdict as a table. */
-import { relative } from "node:path";
 import type { Verdict } from "../evidence/judge.ts";
-import { significant, table } from "./format.ts";
+import { shownPath, significant, table } from "./format.ts";
 
 /** The parts of a verdict that are shown, as they come out of a file. */
-export type Shown = Partial<Omit<Verdict, "schema">> & { readonly stepsPerSecond?: number | null };
+type Shown = Partial<Omit<Verdict, "schema">> & { readonly stepsPerSecond?: number | null };
 
 /** Sites as rows, the totals below, then how well the components stand in for the network. */
 export function summary(name: string, path: string, result: Readonly<Record<string, unknown>>): string {
@@ -29,7 +28,7 @@ export function summary(name: string, path: string, result: Readonly<Record<stri
     significant(shown.l0, 3),
   ];
   return [
-    `${name}  (${relative(process.cwd(), path) || "."})`,
+    `${name}  (${shownPath(path)})`,
     "",
     table(["site", "pattern", "components", "target-CI error", "MMCS", "ML2R", "L0"], [...rows, total]),
     "",

@@ -5,7 +5,7 @@ import { RunFolder } from "../run/folder.ts";
 import { newRunPath } from "../run/runs.ts";
 import { lastRow } from "../run/tail.ts";
 import { resolveTarget, targetNamed, train, type TrainDocument, type Trained } from "../training/targets.ts";
-import { duration, significant } from "./format.ts";
+import { duration, shownPath, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
@@ -103,5 +103,5 @@ export function describeRun(run: RunFolder): Record<string, unknown> {
 /** One line on a training that has ended. */
 export function trainedLine(run: RunFolder): string {
   const { loss, seconds } = run.record.result ?? {};
-  return `trained ${run.name} in ${duration(Number(seconds))}: loss ${significant(Number(loss), 3)}  (${run.path})`;
+  return `trained ${run.name} in ${duration(Number(seconds))}: loss ${significant(Number(loss), 3)}  (${shownPath(run.path)})`;
 }

@@ -19,7 +19,7 @@ export function processStart(pid: number): string {
 }
 
 /** Whether the process that a run names still runs. */
-export function isAlive({ pid, pidStarted }: Pick<RunRecord, "pid" | "pidStarted">): boolean {
+function isAlive({ pid, pidStarted }: Pick<RunRecord, "pid" | "pidStarted">): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

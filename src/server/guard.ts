@@ -7,7 +7,7 @@ import type { MiddlewareHandler } from "hono";
 import { MechanistError } from "../error.ts";
 
 /** The header that carries the token. */
-export const TOKEN_HEADER = "x-mechanist-token";
+const TOKEN_HEADER = "x-mechanist-token";
 
 /** Refuses hosts and origins other than this server's own. Without the first, a name that a stranger points here would do. */
 export function ownPageOnly(port: () => number): MiddlewareHandler {

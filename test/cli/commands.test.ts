@@ -29,6 +29,26 @@ describe("help", () => {
   });
 });
 
+/** Every field of a document, but for names that are data: settings, sites, the words of a summary. */
+function fieldsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(fieldsOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, part]) => {
+    const named =
+      key === "sites" ? Object.values(part as object) : key === "settings" && !Array.isArray(part) ? [] : part;
+    return [key, ...fieldsOf(named)];
+  });
+}
+
+const DOCUMENTED = new Set(
+  [...readFileSync("docs/json.md", "utf8").matchAll(/`([\w.]+)`/g)].flatMap((m) => m[1]!.split(".")),
+);
+
+/** Refuses a document with a field that docs/json.md does not name. */
+function expectDocumented(document: unknown): void {
+  expect(fieldsOf(document).filter((field) => !DOCUMENTED.has(field))).toEqual([]);
+}
+
 describe("train and decompose", () => {
   test("networks of any size; each run has its own folder and one document", async () => {
     const dir = emptyFolder();
@@ -57,6 +77,7 @@ describe("train and decompose", () => {
       document: { target: "tms", settings: { features: 7, hidden: 3, seed: 4, batch: 64 } },
     });
     expect(train.path).toBe(join(dir, "runs", "tms-7-3"));
+    expectDocumented(train);
     for (const key of ["loss", "stepsPerSecond", "seconds"]) expect(train[key]).toBeGreaterThan(0);
 
     const decomposed = await command(dir, "decompose", "tms-7-3", "--method", "spd", ...SMALL_SPD, "--json");
@@ -72,6 +93,7 @@ describe("train and decompose", () => {
       "stepsPerSecond",
     ];
     for (const key of totals) expect(spd[key], key).toEqual(expect.any(Number));
+    expectDocumented(spd);
     const sites = Object.entries(spd.sites);
     expect(sites.map(([site]) => site)).toEqual(["linear1", "linear2"]);
     for (const [, site] of sites) for (const key of numbers) expect(site[key], key).toEqual(expect.any(Number));
@@ -85,6 +107,7 @@ describe("train and decompose", () => {
     // The judge answers the same from the files alone, even when the network's own run is gone.
     const judged = documentOf(await command(dir, "judge", "tms-7-3-spd", join("runs", "tms-7-3-spd"), "--json"));
     expect(judged).toMatchObject({ schema: 1, command: "judge" });
+    expectDocumented(judged);
     const { runs } = judged;
     expect(runs).toHaveLength(2);
     for (const run of runs) for (const key of [...totals, "sites", "passed"]) expect(run[key], key).toEqual(spd[key]);
@@ -167,6 +190,7 @@ describe("list and doctor", () => {
   test("doctor holds the device against float64", async () => {
     const { status, stdout } = await command(emptyFolder(), "doctor", "--json");
     expect(status).toBe(0);
+    expectDocumented(documentOf({ stdout }));
     expect(documentOf({ stdout })).toMatchObject({ command: "doctor", ok: true, environment: { device: "cpu" } });
   });
 });
@@ -181,6 +205,7 @@ describe("the page", () => {
     const running = startCommand(dir, "open", "--port", String(port), "--json");
     await until(() => running.stdout().includes("}\n"), "the address");
     const document = documentOf({ stdout: running.stdout() });
+    expectDocumented(document);
     expect(document).toMatchObject({ command: "open", runs: ["tms-5-2"], path: join(dir, "runs") });
     expect(document.port).not.toBe(port);
     const listed = (await (await fetch(`${String(document.url)}api/runs`)).json()) as { name: string }[];
@@ -195,6 +220,7 @@ describe("the page", () => {
     const dir = emptyFolder();
     const { status, stdout, stderr } = await command(dir, "start", "--no-serve", "--json");
     expect([status, stderr]).toEqual([0, ""]);
+    expectDocumented(documentOf({ stdout }));
     expect(documentOf({ stdout })).toMatchObject({
       command: "start",
       train: { run: "tms-5-2", status: "finished" },
