@@ -1,5 +1,5 @@
 /** Settings as people give them, `key=value`, made into settings as a schema has them. */
-import { z } from "zod";
+import type { z } from "zod";
 import { MechanistError } from "./error.ts";
 import { nearest } from "./nearest.ts";
 
@@ -44,6 +44,10 @@ export function settingsFrom<S extends SettingsSchema>(
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const key = issue.path.join(".");
+  if (issue.code === "invalid_value") {
+    const choices = Object.fromEntries(issue.values.map((choice) => [String(choice), choice]));
+    named(`${where} ${key}`, String(merged[key]), choices);
+  }
   throw new MechanistError(
     "BadArgument",
     `${where} ${key}: ${sentence(issue.message)}, got ${JSON.stringify(merged[key])}`,
@@ -61,8 +65,10 @@ function fromText(field: z.ZodType, text: string): unknown {
   return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-/** Zod's "Too small: expected number to be >0" in the form our errors have. */
+/** Zod's "Too small: expected number to be >0" and "expected number, received string" in the form our errors have. */
 function sentence(message: string): string {
-  const text = message.replace(/^(Too small|Too big|Invalid input|Invalid option): /, "");
+  const text = message
+    .replace(/^(Too small|Too big|Invalid input|Invalid option): /, "")
+    .replace(/, received \w+$/, "");
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
