@@ -15,5 +15,9 @@ if (inClone) {
     process.exit(70);
   }
 }
+if (!existsSync(fileURLToPath(new URL("../dist/cli/main.js", import.meta.url)))) {
+  process.stderr.write("mechanist: this package was packed before it was built; npm run build, then npm pack\n");
+  process.exit(70);
+}
 const { main } = await import("../dist/cli/main.js");
 await main(process.argv.slice(2), { preparePage });
