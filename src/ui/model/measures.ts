@@ -33,7 +33,7 @@ export const MEASURES: readonly Measure[] = [
   {
     name: "ml2r",
     label: "ML2R",
-    wanted: "0.97 to 1.03",
+    wanted: "0.97 – 1.03",
     decimals: 3,
     unit: "mean ratio of lengths over features, 1 at best",
     establishes: "those same components are as long as what they stand for; below 1 they have shrunk",

@@ -20,10 +20,9 @@ export interface Projection {
  * @param turn   degrees, for three dimensions
  */
 export function projectionOf(W: ArrayLike<number>, features: number, hidden: number, turn: number): Projection {
-  if (hidden === 1)
-    return { axes: [Float64Array.of(1), Float64Array.of(0)], label: "the one hidden dimension", share: 1 };
+  if (hidden === 1) return { axes: [Float64Array.of(1), Float64Array.of(0)], label: "drawn along a line", share: 1 };
   if (hidden === 2) {
-    return { axes: [Float64Array.of(1, 0), Float64Array.of(0, 1)], label: "the hidden plane", share: 1 };
+    return { axes: [Float64Array.of(1, 0), Float64Array.of(0, 1)], label: "drawn as they are", share: 1 };
   }
   if (hidden === 3) {
     const [yaw, pitch] = [(turn * Math.PI) / 180, Math.PI / 7];
@@ -31,12 +30,16 @@ export function projectionOf(W: ArrayLike<number>, features: number, hidden: num
       Float64Array.of(Math.cos(yaw), 0, Math.sin(yaw)),
       Float64Array.of(Math.sin(yaw) * Math.sin(pitch), Math.cos(pitch), -Math.cos(yaw) * Math.sin(pitch)),
     ];
-    return { axes, label: `three dimensions seen from ${turn}°`, share: shareIn(W, features, hidden, axes) };
+    return { axes, label: `seen from ${turn}°`, share: shareIn(W, features, hidden, axes) };
   }
   const axes = principalAxes(W, features, hidden);
   const share = shareIn(W, features, hidden, axes);
   const percent = Math.round(share * 100);
-  return { axes, label: `first two principal axes of the target, ${percent} % of its squared length`, share };
+  return {
+    axes,
+    label: `seen along the first two principal axes of these vectors, which hold ${percent} % of their squared length`,
+    share,
+  };
 }
 
 /** Vectors `row hidden` as points in the plane, `row 2`. */

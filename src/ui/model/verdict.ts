@@ -6,6 +6,8 @@ export interface VerdictNumbers {
   readonly numbers: Readonly<Record<string, number | undefined>>;
   /** Whether a number is as a solved run has it; absent where nothing is asked of it. */
   readonly passes: Readonly<Record<string, boolean | undefined>>;
+  /** Whether all of that holds; absent while the run goes on. */
+  readonly passed?: boolean;
   /** Where the numbers come from, as a sentence. */
   readonly source: string;
 }
@@ -25,6 +27,7 @@ export function judged(result: Readonly<Record<string, unknown>> | undefined): V
   return {
     numbers,
     passes: passes(numbers, sites as unknown as readonly SiteNumbers[]),
+    ...(typeof verdict.passed === "boolean" && { passed: verdict.passed }),
     source: "Judged when the run ended: importances on the one-hot probe, reconstruction on fresh data.",
   };
 }

@@ -21,6 +21,8 @@ export function onKey(event: KeyboardEvent): void {
   if (target?.closest("input:not([type=range]), textarea, select") && event.key !== "Escape") return;
   // On a control, the space bar does what it does on every control.
   if (event.key === " " && target?.closest("button, a, summary, input")) return;
+  // An open dialog keeps its keys to itself; Escape closes it by the browser's own doing.
+  if (document.querySelector("dialog[open]") && shortcut.id !== "help") return;
   const action = shown.findLast((actions) => actions[shortcut.id as ShortcutId])?.[shortcut.id as ShortcutId];
   if (action === undefined) return;
   event.preventDefault();
