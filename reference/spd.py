@@ -139,10 +139,13 @@ def losses(
 
 
 def gates(parameters: dict[str, Tensor], site: str, h: Tensor) -> Tensor:
-    """One small network for each component, from its inner activation to its importance before squashing, `batch × C`."""
+    """
+    One small network for each component, from its inner activation to its importance before squashing, `batch × C`. As batched
+    matrix products, components first: of the ways to write it the one that PyTorch runs fastest on a processor.
+    """
     W_in, b_in, W_out, b_out = (parameters[f"{site}.gate.{name}"] for name in ("W_in", "b_in", "W_out", "b_out"))
-    hidden = F.gelu(torch.addcmul(b_in, h[:, :, None], W_in))
-    return torch.einsum("bcg,cg->bc", hidden, W_out) + b_out
+    hidden = F.gelu(torch.baddbmm(b_in[:, :, None], W_in[:, :, None], h.T[:, None, :]))
+    return torch.bmm(W_out[:, None, :], hidden)[:, 0].T + b_out
 
 
 def power(x: Tensor, p: float) -> Tensor:
