@@ -18,7 +18,7 @@ export interface FixtureOptions {
   readonly until?: number;
 }
 
-export const STEPS = 10_000;
+const STEPS = 10_000;
 const ROW_EVERY = 20;
 const CHECKPOINT_EVERY = 1000;
 

@@ -50,7 +50,10 @@ describe("a run", () => {
     await chart.waitFor();
     expect((await chart.locator("path.over").getAttribute("d"))!.length).toBeGreaterThan(500);
     await chart.hover();
-    expect(await page.getByText(/^step [\d,]+$/).count()).toBe(5);
+    const at = Number((await page.getByText(/^at step [\d,]+$/).innerText()).replace(/\D/g, ""));
+    expect(at).toBeGreaterThan(3000);
+    expect(at).toBeLessThan(7000);
+    expect(await page.locator("svg line.hover").count()).toBe(5);
   });
 
   test("has the identity in its importances when it is solved", async () => {

@@ -18,7 +18,7 @@ export type ListedRun = LiveRecord & { readonly metrics: MetricsRow | null };
 export type DescribedRun = LiveRecord & { readonly checkpoints: readonly number[] };
 
 /** An error as the server says it. */
-export class ServerError extends Error {
+class ServerError extends Error {
   readonly code: string;
   readonly details: unknown;
 

@@ -2,7 +2,7 @@
 import { formatFixed, formatNumber } from "./format.ts";
 
 /** An output that moves by less than this is said not to change. */
-export const NOTICEABLE = 0.01;
+const NOTICEABLE = 0.01;
 
 export interface Change {
   /** `after - before`, `input feature`. */
@@ -28,7 +28,8 @@ export function changeBetween(before: Float64Array, after: Float64Array, n: numb
 
 /** The change as a reader would tell it. */
 export function describeChange(before: Float64Array, after: Float64Array, n: number, out: number): string {
-  if (out === 0) return "Nothing is taken out: these are the network’s own answers.";
+  if (out === 0)
+    return "Nothing is taken out: these are the network’s own answers. Switch a component off to see what it does.";
   const what = out === 1 ? "this one" : `these ${out}`;
   const { byInput, worst, delta } = changeBetween(before, after, n);
   const at = worst.input * n + worst.output;

@@ -4,7 +4,7 @@ import { History } from "../model/history.ts";
 import { failed, LOADING, type Loadable } from "./loadable.ts";
 
 /** Rows of a long history arrive in bursts; they are drawn together. */
-const DRAW_EVERY = 60; // ms
+const DRAW_EVERY = 120; // ms
 /** Speed is measured over the rows of this many milliseconds. */
 const SPEED_WINDOW = 4000;
 /** Rows this close together came in one burst, which says nothing about the time between them. */
