@@ -24,7 +24,14 @@ interface Manifest {
 }
 interface Lock {
   readonly packages: Readonly<
-    Record<string, { readonly hasInstallScript?: boolean; readonly engines?: unknown; readonly resolved?: string }>
+    Record<
+      string,
+      {
+        readonly hasInstallScript?: boolean;
+        readonly optionalDependencies?: Readonly<Record<string, string>>;
+        readonly resolved?: string;
+      }
+    >
   >;
 }
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
@@ -97,6 +104,14 @@ describe("what it needs", () => {
     // numbers. fsevents is for macOS alone.
     expect(names.filter((name) => name !== "fsevents")).toEqual(["onnxruntime-node", "protobufjs"]);
     expect(readFileSync(".npmrc", "utf8")).toContain("ignore-scripts=true");
+  });
+
+  test("the lock is whole: npm ci refuses one that lacks another system's optional package", () => {
+    const locked = new Set(Object.keys(lock.packages).map((path) => path.replace(/^.*node_modules\//, "")));
+    const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+      Object.keys(optionalDependencies),
+    );
+    expect(wanted.filter((name) => !locked.has(name))).toEqual([]);
   });
 
   test("the lock names no place to fetch from: that is for whoever installs to choose", () => {
