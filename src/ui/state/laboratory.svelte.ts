@@ -27,6 +27,7 @@ export class LaboratoryStore {
   #target: Promise<Uint8Array> | undefined;
   #off: readonly string[] = [];
   #asking = false;
+  #stale = false;
 
   constructor() {
     this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#take(data));
@@ -38,7 +39,8 @@ export class LaboratoryStore {
   /** Goes to a checkpoint. When the reader has moved on before it is there, it is left. */
   async show(run: LiveRecord, step: number): Promise<void> {
     if (this.awaited === step) return;
-    if (this.awaited === undefined && this.shown.is === "ready" && this.shown.value.step === step) return;
+    const there = this.awaited === undefined && this.shown.is === "ready" && this.shown.value.step === step;
+    if (there && !this.#stale) return;
     this.awaited = step;
     try {
       const apart = run.kind === "decompose";
@@ -46,6 +48,7 @@ export class LaboratoryStore {
       const [file, target] = await Promise.all([this.#file(run.name, step), this.#target]);
       if (this.awaited !== step) return;
       const document = (run.kind === "decompose" ? run.document.target : run.document) as TrainDocument;
+      this.#stale = false;
       const weights = target ?? file;
       this.#post({ kind: "load", step, target: document, weights, ...(apart && { components: file }), off: this.#off });
     } catch (cause) {
@@ -65,14 +68,20 @@ export class LaboratoryStore {
     this.#post({ kind: "remove", off });
   }
 
-  /** Forgets what was fetched: a resumed run writes other checkpoints under the same steps. */
+  /** Forgets what was fetched: a run that is done again writes other checkpoints under the same steps. */
   forget(): void {
-    this.#files.clear();
-    this.#bytes = 0;
+    this.#empty();
+    this.#target = undefined;
+    this.#stale = true;
   }
 
   close(): void {
     this.#worker.terminate();
+  }
+
+  #empty(): void {
+    this.#files.clear();
+    this.#bytes = 0;
   }
 
   #post(request: Request): void {
@@ -101,7 +110,7 @@ export class LaboratoryStore {
   #file(name: string, step: number): Promise<Uint8Array> {
     const kept = this.#files.get(step);
     if (kept) return kept;
-    if (this.#bytes > KEPT) this.forget();
+    if (this.#bytes > KEPT) this.#empty();
     const file = fetchCheckpoint(name, step);
     this.#files.set(step, file);
     file.then((bytes) => (this.#bytes += bytes.length)).catch(() => this.#files.delete(step));

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { tms } from "../../network/tms.ts";
+import { solvedTms } from "../../../test/e2e/solved-tms.ts";
+import { Laboratory, type SiteParts } from "./laboratory.ts";
+import { listed } from "./listing.ts";
+import { titleOf } from "./title.ts";
+import { judged, soFar } from "./verdict.ts";
+
+describe("verdict", () => {
+  const sites = { linear1: { mmcs: 0.999, ml2r: 0.9, alive: 5, expectedAlive: 5 } };
+  const result = {
+    targetCiError: 0,
+    mmcs: 0.999,
+    ml2r: 0.9,
+    alive: 5,
+    expectedAlive: 5,
+    sites,
+    passed: false,
+    steps: 10,
+  };
+
+  test("is the judge's where there is one, and says which numbers do not pass", () => {
+    const verdict = judged(result)!;
+    expect(verdict.numbers.ml2r).toBe(0.9);
+    expect(verdict.passes).toEqual({ targetCiError: true, mmcs: true, ml2r: false, alive: true });
+    expect(verdict.passed).toBe(false);
+    expect(judged({ verdict: result })?.passes.ml2r).toBe(false);
+    expect([judged(undefined), judged({ stepsPerSecond: 3 })]).toEqual([undefined, undefined]);
+  });
+
+  test("comes from the checkpoint while the run goes on", () => {
+    const { weights, components } = solvedTms({ features: 5, C: 8 });
+    const analysis = new Laboratory(
+      tms({ features: 5, hidden: 2, identity: false }),
+      5,
+      weights,
+      components,
+    ).analysis();
+    const verdict = soFar(analysis, 12_000);
+    expect(verdict.numbers).toMatchObject({ targetCiError: 0, alive: 10, expectedAlive: 10 });
+    expect(Object.values(verdict.passes)).toEqual([true, true, true, true]);
+    expect(verdict.numbers.faithfulness).toBeLessThan(1e-3);
+    expect(verdict.source).toContain("step 12,000");
+  });
+});
+
+describe("lists", () => {
+  const site = (alive: number, count: number): SiteParts =>
+    ({
+      name: "linear1",
+      order: Array.from({ length: count }, (_, c) => c),
+      components: Array.from({ length: count }, (_, c) => ({ alive: c < alive })),
+    }) as unknown as SiteParts;
+
+  test("hold all that are alive and some of the dead, or everything when asked", () => {
+    expect(listed(site(5, 200), [])).toHaveLength(20);
+    expect(listed(site(40, 200), [])).toHaveLength(48);
+    expect(listed(site(150, 200), [])).toHaveLength(60);
+    expect(listed(site(5, 200), ["linear1"])).toHaveLength(200);
+    expect(listed(site(5, 8), ["linear2"])).toHaveLength(8);
+  });
+
+  test("name a run by its document", () => {
+    const target = { target: "tms", preset: "default", settings: { features: 5, hidden: 2, identity: true } };
+    expect(titleOf({ kind: "train", document: target })).toBe("TMS 5-2 + identity, trained");
+    expect(titleOf({ kind: "decompose", document: { method: "spd", preset: "quick", settings: {}, target } })).toBe(
+      "TMS 5-2 + identity, taken apart by SPD",
+    );
+  });
+});
