@@ -8,6 +8,9 @@ import { defineConfig, type UserConfig } from "vite";
  */
 const external = [/^onnxruntime-web/];
 
+// Tests build the page too, if it has changed, and there NODE_ENV says `test`: what is built is always the page that people get.
+process.env.NODE_ENV = "production";
+
 const config: UserConfig = defineConfig({
   root: import.meta.dirname,
   base: "./",
