@@ -32,6 +32,11 @@ def comparison() -> list[Case]:
             truth(f"{op}: a number second", [op, "$a", 0.5], {"a": A}, lambda a, f=f: f(a, torch.tensor(0.5))),
             truth(f"{op}: a number first", [op, 0, "$a"], {"a": A}, lambda a, f=f: f(torch.tensor(0.0), a)),
         ]
+        i, j = numbers(BC, [[0, 3, 1], [2, 2, 0]], "i32"), numbers("C", [0, 2, 1], "i32")
+        cases += [
+            truth(f"{op}: whole numbers", [op, "$i", "$j"], {"i": i, "j": j}, f),
+            truth(f"{op}: whole numbers with a number", [op, "$i", 2], {"i": i}, lambda i, f=f: f(i, torch.tensor(2))),
+        ]
     column = numbers("batch", [True, False], "bool")
     cases += [
         truth("and", ["and", "$p", "$q"], {"p": P, "q": Q}, torch.logical_and),

@@ -137,6 +137,7 @@ export function sizesOf(tensor: Tensor): Record<string, number> {
 /** Refuses a tensor of another type than the operation takes. */
 export function expectType(where: string, tensor: Tensor, dtype: DType): void {
   if (tensor.dtype !== dtype) {
-    throw new MechanistError("ShapeMismatch", `${where}: expected ${dtype}, got ${tensor.dtype}`);
+    const advice = dtype === "f32" ? "; cast it first" : "";
+    throw new MechanistError("ShapeMismatch", `${where}: expected ${dtype}, got ${tensor.dtype}${advice}`);
   }
 }

@@ -3,7 +3,7 @@ import type { Fits, Wider } from "../axes.ts";
 import type { OpName } from "../op.ts";
 import { isOp, type Operand, type Tensor } from "../tensor.ts";
 import { cast, equal, lessEqual } from "./comparison.ts";
-import { elementwise, unary } from "./elementwise.ts";
+import { elementwise, numbers, unary } from "./elementwise.ts";
 import { log } from "./exponential.ts";
 
 /** An operation on two tensors, one of which has all the axes of the other; either may be a number. */
@@ -21,7 +21,9 @@ function binary(
   derivative: (gradient: Tensor, result: Tensor, a: Tensor, b: Tensor) => Pair,
 ): Binary {
   return ((a: Operand, b: Operand) =>
-    elementwise(op, [a, b], {}, "f32", (g, result, [x, y]) => derivative(g, result, x!, y!))) as Binary;
+    elementwise(op, [numbers(op, a), numbers(op, b)], {}, "f32", (g, result, [x, y]) =>
+      derivative(g, result, x!, y!),
+    )) as Binary;
 }
 
 /** `a + b`. */
@@ -87,7 +89,7 @@ export function square<A extends string>(x: Tensor<A>): Tensor<A> {
  * `x` kept within `[low, high]`. The gradient passes where `low <= x <= high`, as PyTorch's `clamp` has it.
  */
 export function clamp<A extends string>(x: Tensor<A>, low: number, high: number): Tensor<A> {
-  return elementwise("clamp", [x], { low, high }, "f32", (g, result) => [
+  return elementwise("clamp", [numbers("clamp", x)], { low, high }, "f32", (g, result) => [
     mul(g, cast(equal(result, x as Tensor), "f32")),
   ]) as Tensor<A>;
 }

@@ -1,13 +1,24 @@
 /** Comparisons, logic and choice. No gradient flows through a comparison. */
 import type { Fits, Wider } from "../axes.ts";
 import type { OpName } from "../op.ts";
-import { type DType, expectType, type Operand, asTensor, type Tensor } from "../tensor.ts";
-import { elementwise } from "./elementwise.ts";
+import { asTensor, constant, type DType, expectType, type Operand, type Tensor } from "../tensor.ts";
+import { elementwise, numbers } from "./elementwise.ts";
 import type { Binary } from "./arithmetic.ts";
 import { transpose } from "./shape.ts";
 
 function comparison(op: OpName & ("less" | "lessEqual" | "equal")): Binary {
-  return ((a: Operand, b: Operand) => elementwise(op, [a, b], {}, "bool")) as Binary;
+  return ((a: Operand, b: Operand) => elementwise(op, alike(op, a, b), {}, "bool")) as Binary;
+}
+
+/** Two operands of one type, both f32 or both i32; a plain number takes the type of the other. */
+function alike(op: string, a: Operand, b: Operand): readonly Operand[] {
+  const types = [a, b].flatMap((x) => (typeof x === "number" ? [] : [x.dtype]));
+  const dtype = types[0] === "i32" ? "i32" : "f32";
+  return [a, b].map((x) => {
+    if (typeof x === "number") return constant("", {}, x, dtype);
+    expectType(op, x, dtype);
+    return x;
+  });
 }
 
 /** `a < b`, as bool. */
@@ -28,9 +39,8 @@ export const greaterEqual: Binary = swapped(lessEqual);
 /** A comparison with its operands exchanged; the result keeps the order of the axes of `a` where both have the same. */
 function swapped(compare: Binary): Binary {
   return ((a: Operand, b: Operand) => {
-    const [x, y] = [asTensor(a), asTensor(b)];
-    const result: Tensor = compare(y, x as never);
-    return x.shape.length === result.shape.length ? transpose(result, x.axes) : result;
+    const result: Tensor = compare(b as Tensor, a as never);
+    return typeof a !== "number" && a.shape.length === result.shape.length ? transpose(result, a.axes) : result;
   }) as Binary;
 }
 
@@ -56,7 +66,7 @@ export function where<C extends string, A extends string, B extends string>(
   b: Tensor<B> | number,
 ): Tensor<Wider<C, Wider<A, B>>> {
   bool("where", condition);
-  return elementwise("where", [condition, a, b], {}, "f32", (g, _, [c]) => [
+  return elementwise("where", [condition, numbers("where", a), numbers("where", b)], {}, "f32", (g, _, [c]) => [
     undefined,
     where(c!, g, 0),
     where(c!, 0, g),

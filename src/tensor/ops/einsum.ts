@@ -1,7 +1,7 @@
 /** Contraction by axis name. */
 import { MechanistError } from "../../error.ts";
 import { axisNames, joinAxes, type Names } from "../axes.ts";
-import { node, sizesOf, type Tensor } from "../tensor.ts";
+import { expectType, node, sizesOf, type Tensor } from "../tensor.ts";
 import { sum } from "./reduce.ts";
 
 type Missing<A extends string, B extends string, O extends string> = Exclude<Names<O>, Names<A> | Names<B>>;
@@ -39,6 +39,8 @@ export function einsum<A extends string, B extends string, O extends string>(
 
 /** `einsum` where the operands' axes are known only at run time: the axes wanted are all it needs. */
 export function contract(a: Tensor, b: Tensor, axes: string): Tensor {
+  expectType("einsum", a, "f32");
+  expectType("einsum", b, "f32");
   const sizes = sizesOf(a);
   for (const [name, size] of Object.entries(sizesOf(b))) {
     if (sizes[name] !== undefined && sizes[name] !== size) {

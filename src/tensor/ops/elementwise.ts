@@ -5,7 +5,16 @@
 import { MechanistError } from "../../error.ts";
 import { axisNames } from "../axes.ts";
 import type { OpAttributes, OpName } from "../op.ts";
-import { asTensor, type Derivative, type DType, node, type Operand, sizesOf, type Tensor } from "../tensor.ts";
+import {
+  asTensor,
+  type Derivative,
+  type DType,
+  expectType,
+  node,
+  type Operand,
+  sizesOf,
+  type Tensor,
+} from "../tensor.ts";
 import { sumTo } from "./reduce.ts";
 
 /** The input that has all the axes of the others; equal sets of axes keep the order of the first. */
@@ -51,6 +60,12 @@ export function elementwise<K extends OpName>(
   return result;
 }
 
+/** An operand that holds f32; arithmetic takes nothing else. */
+export function numbers(op: string, x: Operand): Operand {
+  if (typeof x !== "number") expectType(op, x, "f32");
+  return x;
+}
+
 /** Defines an operation on one tensor by its derivative: the incoming gradient, the result and the input are at hand. */
 export function unary<K extends OpName>(
   op: K,
@@ -60,9 +75,9 @@ export function unary<K extends OpName>(
   return <A extends string>(x: Tensor<A>) =>
     elementwise(
       op,
-      [x],
+      [numbers(op, x)],
       attributes,
-      x.dtype,
+      "f32",
       derivative && ((g, result, [input]) => [derivative(g, result, input!)]),
     ) as Tensor<A>;
 }

@@ -102,6 +102,7 @@ export function topK(x: Tensor, axis: string, k: number, as = "k"): { values: Te
   if (!Number.isInteger(k) || k < 1 || k > size) {
     throw new MechanistError("BadArgument", `topK: expected k from 1 to ${size}, got ${k}`);
   }
+  if (as === axis) throw new MechanistError("BadArgument", `topK: expected a new name for axis ${axis}, got ${as}`);
   const names = axisNames(x.axes).map((name) => (name === axis ? as : name));
   const indices = node({
     op: "topKIndices",

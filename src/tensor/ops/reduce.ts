@@ -1,12 +1,13 @@
 /** Sums, means and maxima over named axes. */
 import { MechanistError } from "../../error.ts";
 import { axisNames, type Without } from "../axes.ts";
-import { axisSize, node, sizesOf, type Tensor } from "../tensor.ts";
+import { axisSize, expectType, node, sizesOf, type Tensor } from "../tensor.ts";
 import { div, mul } from "./arithmetic.ts";
 import { cast, equal } from "./comparison.ts";
 import { broadcast, transpose } from "./shape.ts";
 
 function without(op: string, x: Tensor, over: readonly string[]): { axes: string; shape: number[] } {
+  expectType(op, x, "f32");
   const names = axisNames(x.axes);
   for (const axis of over) {
     if (!names.includes(axis)) {

@@ -11,8 +11,11 @@ export function rename<O extends string = string>(x: Tensor, renaming: string): 
   const names = axisNames(x.axes).slice();
   for (const pair of renaming.split(", ")) {
     const [from, to] = pair.split(" -> ");
-    const at = names.indexOf(from!);
-    if (at < 0 || !to) {
+    if (!from || !to) {
+      throw new MechanistError("ShapeMismatch", `rename "${renaming}": expected "from -> to", got "${pair}"`);
+    }
+    const at = names.indexOf(from);
+    if (at < 0) {
       throw new MechanistError("ShapeMismatch", `rename "${renaming}": axis ${from} is not one of "${x.axes}"`, {
         axis: from,
       });

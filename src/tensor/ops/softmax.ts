@@ -1,13 +1,14 @@
 /** Softmax along an axis, its logarithm, and the cross-entropies built on it. */
 import { MechanistError } from "../../error.ts";
 import { axisNames, type Names, type Without } from "../axes.ts";
-import { node, type Tensor } from "../tensor.ts";
+import { expectType, node, type Tensor } from "../tensor.ts";
 import { mul, neg, sub } from "./arithmetic.ts";
 import { exp } from "./exponential.ts";
 import { takeAlong } from "./gather.ts";
 import { sum } from "./reduce.ts";
 
 function expectAxis(op: string, x: Tensor, axis: string): void {
+  expectType(op, x, "f32");
   if (!axisNames(x.axes).includes(axis)) {
     throw new MechanistError("ShapeMismatch", `${op}: axis ${axis} is not one of "${x.axes}"`, { axis });
   }
