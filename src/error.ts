@@ -67,8 +67,3 @@ export class MechanistError extends Error {
     return EXIT_STATUS[this.code];
   }
 }
-
-/** Checks one of our own invariants. What a user can get wrong is never checked with this. */
-export function invariant(condition: unknown, message: () => string): asserts condition {
-  if (!condition) throw new MechanistError("Internal", `internal: ${message()}`);
-}

@@ -39,9 +39,9 @@ export interface Reconstruction {
 }
 
 /** The evaluation adversary: this many ascents of this size (VPD section on evaluation). */
-export const ADVERSARY = { steps: 20, stepSize: 0.1 } as const;
+const ADVERSARY = { steps: 20, stepSize: 0.1 } as const;
 
-export const EVALUATION_BATCH = 2048;
+const EVALUATION_BATCH = 2048;
 const EVALUATION_BATCHES = 4;
 
 /** Measures all of them on batches nobody trained on. */

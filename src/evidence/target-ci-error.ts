@@ -6,7 +6,7 @@ import type { Values } from "../engine/index.ts";
 import { byTotal, identityOrder } from "./assignment.ts";
 
 /** How far from 0 or 1 an importance may be. */
-export const TOLERANCE = 0.1;
+const TOLERANCE = 0.1;
 
 /**
  * One component for each input: after the best permutation, entries off the diagonal above the tolerance plus entries on it

@@ -19,7 +19,7 @@ import {
 } from "../../tensor/index.ts";
 
 /** The slope of the leaks. */
-export const LEAK = 0.01;
+const LEAK = 0.01;
 
 /**
  * `clamp(z, 0, 1)` whose gradient leaks below 0, but only where descent wants the importance to rise.
