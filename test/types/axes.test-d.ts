@@ -127,6 +127,7 @@ declare const logits: Tensor<"batch pos vocab">;
 declare const labels: Tensor<"batch pos">;
 same<typeof surprise, Tensor<"batch pos">>(true);
 const surprise = crossEntropy(logits, labels, "vocab");
+const known: Tensor = crossEntropy(logits, labels, "vocab");
 // @ts-expect-error labels have "batch pos", logits without pos have "batch vocab"
 crossEntropy(logits, labels, "pos");
 
@@ -165,4 +166,4 @@ const checkedLater: Tensor = add(some, x as Tensor);
 axisSize(some, "anything");
 
 /** Everything above that would otherwise be unused. */
-export const uses = { inner, wide, shifted, narrow, wrong, surprise, chosen, checkedLater };
+export const uses = { inner, wide, shifted, narrow, wrong, surprise, known, chosen, checkedLater };

@@ -51,7 +51,7 @@ export function logSoftmax<A extends string>(x: Tensor<A>, axis: Names<A>): Tens
  * @param logits `… vocab`
  * @param labels i32, the axes of `logits` without `axis`
  */
-export function crossEntropy<A extends string, X extends Names<A>>(
+export function crossEntropy<A extends string, const X extends Names<A>>(
   logits: Tensor<A>,
   labels: Tensor<Without<A, X>>,
   axis: X,
