@@ -30,12 +30,14 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "default-8-3": { about: "our default, 8-3", target: size(8, 3), preset: "default" },
   "default-7-3": { about: "our default, 7-3", target: size(7, 3), preset: "default" },
   "default-12-4": { about: "our default, 12-4", target: size(12, 4), preset: "default" },
-  "default-40-10": { about: "our default, 40-10", target: size(40, 10, { batch: 8192 }), preset: "default" },
+  "default-40-10": { about: "our default, 40-10", target: size(40, 10, { batch: 4096, steps: 5000 }), preset: "default" },
   "default-5-2-id": {
     about: "our default, 5-2 with identity",
     target: size(5, 2, { identity: true }),
     preset: "default",
   },
+  "encoder-5-2": { about: "our default on the encoder alone, 5-2", target: size(5, 2), preset: "encoder" },
+  "encoder-6-2": { about: "our default on the encoder alone, 6-2", target: size(6, 2), preset: "encoder" },
   "quick-5-2": { about: "our quick preset, 5-2", target: size(5, 2), preset: "quick" },
   "published-5-2": { about: "SPD paper's preset, 5-2", target: size(5, 2), preset: "tms-5-2" },
   "null-5-2": {

@@ -1,6 +1,7 @@
 /** The ways to take a network apart, by name. A new one is an entry in this table. */
 import type { NamedValues } from "../engine/index.ts";
 import { named, type Preset, type SettingsSchema, settingsFrom } from "../settings.ts";
+import { withSites } from "../network/network.ts";
 import type { LoopOptions } from "../training/loop.ts";
 import { targetNamed, type TrainDocument } from "../training/targets.ts";
 import type { Decomposition } from "./decomposition.ts";
@@ -57,10 +58,14 @@ export const METHODS: Readonly<Record<string, Method>> = {
       const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
       const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
         targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
-      return spd({ network: networkOf(target), weights, batch }, settings, options);
+      return spd({ network: withSites(networkOf(target), settings.sites), weights, batch }, settings, options);
     },
     open: (document, weights, components) =>
-      new ParameterDecomposition(networkOf(document.target), weights, components),
+      new ParameterDecomposition(
+        withSites(networkOf(document.target), (document.settings as unknown as SpdSettings).sites),
+        weights,
+        components,
+      ),
   },
 };
 

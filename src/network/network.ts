@@ -2,6 +2,7 @@
  * A network as a pure function of named weights. The same function trains, is studied, is taken apart and runs in the page;
  * what is done to it on the way is told to it through `Hooks`.
  */
+import { named } from "../settings.ts";
 import type { Tensor, Tensors } from "../tensor/index.ts";
 
 /** A weight matrix that can be taken apart: it multiplies an activation `batch d_in` from the right. */
@@ -49,4 +50,15 @@ export interface Network {
   forward(weights: Tensors, x: Tensor, hooks?: Hooks): Tensor;
   /** A site's matrix `d_in d_out`, made of the weights. */
   matrix(weights: Tensors, site: string): Tensor<"d_in d_out">;
+}
+
+/**
+ * The same network with fewer sites: the other matrices are no longer taken apart and run as they are.
+ *
+ * @param names of the sites to keep, with commas between; empty keeps all
+ */
+export function withSites(network: Network, names: string): Network {
+  if (names === "") return network;
+  const table = Object.fromEntries(network.sites.map((site) => [site.name, site]));
+  return { ...network, sites: names.split(",").map((name) => named("site", name.trim(), table)) };
 }

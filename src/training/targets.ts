@@ -34,6 +34,8 @@ export interface Target {
 }
 
 const asTms = (settings: TrainDocument["settings"]): TmsSettings => settings as unknown as TmsSettings;
+/** What the published targets have in common, where ours differ. */
+const plain = { start: "linear", featureProbability: 0.05, attempts: 1 };
 const published = "Bushnaq, Braun & Sharkey 2025 (SPD), appendix";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
@@ -41,31 +43,31 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     summary: "toy model of superposition: n features through m < n hidden dimensions",
     schema: tmsSettings,
     presets: {
-      default: { summary: "any size, 10,000 steps", source: "SPD's 5-2 settings", settings: {} },
+      default: { summary: "any size, trained until every feature has a place", source: "Mechanist", settings: {} },
       quick: {
-        summary: "any size, 2,000 steps: for a first look",
+        summary: "any size, 3,000 steps: for a first look",
         source: "Mechanist",
-        settings: { steps: 2000, batch: 1024, finalLearningRate: 0 },
+        settings: { steps: 3000 },
       },
       "tms-5-2": {
         summary: "5 features, 2 dimensions",
         source: published,
-        settings: { features: 5, hidden: 2, bias: "uniform" },
+        settings: { ...plain, features: 5, hidden: 2, bias: "uniform" },
       },
       "tms-5-2-id": {
         summary: "5-2 with a frozen identity between",
         source: published,
-        settings: { features: 5, hidden: 2, bias: "uniform", identity: true },
+        settings: { ...plain, features: 5, hidden: 2, bias: "uniform", identity: true },
       },
       "tms-40-10": {
         summary: "40 features, 10 dimensions",
         source: published,
-        settings: { features: 40, hidden: 10, batch: 8192 },
+        settings: { ...plain, features: 40, hidden: 10, batch: 8192 },
       },
       "tms-40-10-id": {
         summary: "40-10 with a frozen identity between",
         source: published,
-        settings: { features: 40, hidden: 10, batch: 8192, identity: true },
+        settings: { ...plain, features: 40, hidden: 10, batch: 8192, identity: true },
       },
     },
     title: (settings) => {

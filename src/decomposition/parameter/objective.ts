@@ -103,6 +103,7 @@ export function cleanRun(
   const importances: Record<string, CausalImportance> = {};
   const output = network.forward(weights, x, {
     matmul: (site, activation) => {
+      if (!network.sites.some(({ name }) => name === site.name)) return undefined;
       const inner = innerActivation(activation, subcomponentsOf(components, site));
       importances[site.name] = causalImportance(components, site, inner, lowerLeak);
       return undefined;
@@ -123,7 +124,7 @@ function stochasticHooks(
 ): Hooks {
   return {
     matmul: (site, activation) => {
-      if (!sites.includes(site)) return undefined;
+      if (!sites.some(({ name }) => name === site.name)) return undefined;
       const parts = subcomponentsOf(components, site);
       const { lower } = importances[site.name]!;
       const sizes = { C: axisSize(lower, "C"), batch: axisSize(lower, "batch") };

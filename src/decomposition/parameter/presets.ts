@@ -31,31 +31,34 @@ export const PUBLISHED: Readonly<Record<string, Preset>> = {
  * empty examples, gates that start out rising, a sparsity pressure that comes up slowly and goes down at the end, and frequency minimality.
  * `docs/results.md` has them side by side with the published settings.
  */
-export function ownPresets(network: Network): Readonly<Record<"default" | "quick", Preset>> {
+export function ownPresets(network: Network): Readonly<Record<"default" | "encoder" | "quick", Preset>> {
   const features = Math.max(...network.sites.flatMap((site) => [site.dIn, site.dOut]));
+  // With many features the pressure must come up more slowly, or features pair up before each has a component.
+  const many = features > 16;
   const settings = {
-    components: Math.max(16, Math.min(8 * features, 320)),
+    components: (many ? 5 : 8) * features,
     gateStart: "rising",
     importanceMinimality: 0.015 / features,
-    importanceRise: 0.4,
+    importanceRise: many ? 0.6 : 0.4,
     importanceFall: 0.5,
     importanceEnd: 0.1,
     frequencyMinimality: 1,
     frequencyReference: 4 * features,
     pStart: 1,
     pEnd: 1,
-    featureProbability: 0.25 / features,
+    featureProbability: Math.min(1, (many ? 0.5 : 0.25) / features),
     keepEmpty: 0.1,
-    batch: 1024,
-    steps: 4000,
+    batch: 512,
+    steps: many ? 4000 : 3000,
     learningRate: 3e-3,
   };
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },
-    quick: {
-      summary: "a first look in under a minute",
+    encoder: {
+      summary: "the default on the first matrix alone, the rest frozen",
       source: "Mechanist",
-      settings: { ...settings, batch: 512, steps: 3000 },
+      settings: { ...settings, sites: network.sites[0]!.name },
     },
+    quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: 2000 } },
   };
 }

@@ -6,6 +6,7 @@ const coefficient = (what: string): z.ZodNumber => z.number().min(0).describe(`c
 const fraction = (what: string): z.ZodNumber => z.number().min(0).max(1).describe(`fraction of the run ${what}`);
 
 export const spdSettings = z.strictObject({
+  sites: z.string().default("").describe("names of the matrices to take apart, with commas between; empty: all"),
   components: z.int().min(1).max(100_000).describe("C, subcomponent slots at each site"),
   gateWidth: z.int().min(1).max(4096).default(16).describe("hidden width of each component's gate"),
   gateStart: z

@@ -5,7 +5,7 @@ import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
 import { compileOptimisation, type OptimisationOptions, savedState, weightsOf } from "../../training/optimise.ts";
 import { type Layout, layoutOf } from "../../training/parameters.ts";
-import { cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
+import { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
 import { axisNames, foldIn, input, type Key, keyFromSeed, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
@@ -61,26 +61,30 @@ export function spdInputs(
 ): (step: number) => { key: Key; scalars: Record<string, number> } {
   const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   const exponent = linearSchedule(settings.pStart, settings.pEnd);
-  const importance = importanceSchedule(settings);
   const stepKey = foldIn(key, "steps");
   return (step) => ({
     key: foldIn(stepKey, step),
     scalars: {
       ...adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
       p: scheduleAt(exponent, step, settings.steps),
-      importanceScale: scheduleAt(importance, step, settings.steps),
+      importanceScale: importanceScaleAt(settings, step, settings.steps),
     },
   });
 }
 
-/** What importance minimality's coefficient is multiplied by: up from 0, level, and down to its end. */
-function importanceSchedule({ importanceRise, importanceFall, importanceEnd }: SpdSettings): readonly Knot[] {
-  return [
-    { at: 0, value: importanceRise > 0 ? 0 : 1 },
-    { at: importanceRise, value: 1 },
-    { at: Math.max(importanceRise, importanceFall), value: 1 },
-    { at: 1, value: importanceFall < 1 ? importanceEnd : 1 },
-  ];
+/** What importance minimality's coefficient is multiplied by: the rise from 0, times the fall to its end; they may overlap. */
+function importanceScaleAt(
+  { importanceRise, importanceFall, importanceEnd }: SpdSettings,
+  step: number,
+  steps: number,
+): number {
+  const rise = importanceRise > 0 ? linear([0, 0], [importanceRise, 1]) : constantSchedule(1);
+  const fall = importanceFall < 1 ? linear([importanceFall, 1], [1, importanceEnd]) : constantSchedule(1);
+  return scheduleAt(rise, step, steps) * scheduleAt(fall, step, steps);
+}
+
+function linear(...points: readonly (readonly [at: number, value: number])[]): readonly Knot[] {
+  return points.map(([at, value]) => ({ at, value }));
 }
 
 /** Components and gates before anything has been learnt. */

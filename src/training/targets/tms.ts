@@ -1,6 +1,6 @@
 /** Training the toy model of superposition, with the settings of the published experiments. */
 import { z } from "zod";
-import { type NamedValues, values } from "../../engine/index.ts";
+import { type NamedValues, type Values, values } from "../../engine/index.ts";
 import { SPARSE_FEATURE_MODES, sparseFeatures } from "../../data/sparse-feature.ts";
 import { tms } from "../../network/tms.ts";
 import type { Network } from "../../network/network.ts";
@@ -10,6 +10,7 @@ import {
   type Key,
   keyFromSeed,
   mean,
+  randomNormal,
   randomUniform,
   square,
   sub,
@@ -27,10 +28,25 @@ export const tmsSettings = z.strictObject({
   features: z.int().min(2).max(2000).default(5).describe("n, input features"),
   hidden: z.int().min(1).max(1000).default(2).describe("m, hidden dimensions"),
   identity: z.boolean().default(false).describe("a frozen identity between the two uses of W"),
-  featureProbability: z.number().gt(0).max(1).default(0.05).describe("how likely a feature is active"),
+  featureProbability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("how likely a feature is active; 0: 0.05, or 0.01 where there are three features or more to a dimension"),
   mode: z.enum(SPARSE_FEATURE_MODES).default("at-least-zero-active").describe("how many features are active"),
   keepEmpty: z.number().min(0).max(1).default(1).describe("how likely an example with no active feature is kept"),
+  start: z
+    .enum(["unit", "linear"])
+    .default("unit")
+    .describe("W at the start: rows of length 1 in random directions, or PyTorch's Linear"),
   bias: z.enum(["zero", "uniform"]).default("zero").describe("b at the start: zero, or U(±1/√hidden)"),
+  attempts: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe("trains anew, at most so often, until every feature has found its place"),
   batch: z.int().min(1).max(1_000_000).default(1024).describe("examples a step"),
   steps: z.int().min(1).max(10_000_000).default(10_000).describe("optimiser steps"),
   learningRate: z.number().gt(0).default(5e-3).describe("AdamW's rate at the start"),
@@ -45,37 +61,88 @@ export function tmsNetwork(settings: TmsSettings): Network {
   return tms(settings);
 }
 
-/** A batch of the data that this target is trained on. */
-export function tmsBatch(name: string, settings: TmsSettings, batch: number): Tensor<"batch feature"> {
-  const { features, featureProbability: probability, mode, keepEmpty } = settings;
-  return sparseFeatures(name, { features, batch, probability, mode, keepEmpty });
+/** How likely a feature is active. Where dimensions are scarce only sparser features all find a place. */
+function probabilityOf({ featureProbability, features, hidden }: TmsSettings): number {
+  if (featureProbability > 0) return featureProbability;
+  return features / hidden >= 3 && hidden < 10 ? 0.01 : 0.05;
 }
 
-/** Weights at the start, as PyTorch's `Linear` draws them: `W ~ U(±1/√features)`, `b ~ U(±1/√hidden)` or 0. */
-function initialWeights({ features, hidden, bias }: TmsSettings, key: Key): NamedValues {
-  const draw = (name: string, count: number, bound: number): Float32Array =>
+/** A batch of the data that this target is trained on. */
+export function tmsBatch(name: string, settings: TmsSettings, batch: number): Tensor<"batch feature"> {
+  const { features, mode, keepEmpty } = settings;
+  return sparseFeatures(name, { features, batch, probability: probabilityOf(settings), mode, keepEmpty });
+}
+
+/** Weights at the start: `W` by the setting `start`, PyTorch's being `U(±1/√features)`; `b` is 0 or `U(±1/√hidden)`. */
+function initialWeights({ features, hidden, bias, start }: TmsSettings, key: Key): NamedValues {
+  const within = (name: string, count: number, bound: number): Float32Array =>
     randomUniform(foldIn(key, name), count).map((u) => (2 * u - 1) * bound);
+  const W =
+    start === "linear"
+      ? within("W", features * hidden, 1 / Math.sqrt(features))
+      : unitRows(randomNormal(foldIn(key, "W"), features * hidden), hidden);
   return {
-    W: values("feature hidden", [features, hidden], draw("W", features * hidden, 1 / Math.sqrt(features))),
-    b: values("feature", [features], draw("b", features, bias === "zero" ? 0 : 1 / Math.sqrt(hidden))),
+    W: values("feature hidden", [features, hidden], W),
+    b: values("feature", [features], within("b", features, bias === "zero" ? 0 : 1 / Math.sqrt(hidden))),
   };
 }
 
+function unitRows(rows: Float32Array, length: number): Float32Array {
+  const norms = rowNorms(rows, length);
+  return rows.map((x, i) => x / norms[Math.floor(i / length)]!);
+}
+
+function rowNorms(rows: ArrayLike<number>, length: number): number[] {
+  return Array.from({ length: rows.length / length }, (_, i) =>
+    Math.hypot(...Array.prototype.slice.call(rows, i * length, (i + 1) * length)),
+  );
+}
+
 /**
- * Trains it: AdamW on the mean over batch and features of `(|x| - y)²`.
+ * Which features a trained network has a place for: those whose row of `W` is at least half as long as the longest. One that training
+ * dropped has no mechanism that anybody could find.
+ *
+ * @param W `feature hidden`
+ */
+export function representedFeatures(W: Values): boolean[] {
+  const norms = rowNorms(W.data, W.shape[1]!);
+  return norms.map((norm) => norm >= Math.max(...norms) / 2);
+}
+
+/**
+ * Trains it: AdamW on the mean over batch and features of `(|x| - y)²`. When features were dropped on the way it trains anew from other
+ * weights and data, as often as `attempts` allows, and says how many attempts it took.
+ *
+ * Steps are counted through all attempts: attempt k has the steps from `k · steps` on.
  *
  * @returns the weights `W` (`feature hidden`) and `b` (`feature`)
  */
 export async function trainTms(settings: TmsSettings, options: LoopOptions = {}): Promise<Trained> {
+  const { steps } = settings;
+  let { resume } = options;
+  for (let attempt = resume === undefined ? 0 : Math.max(0, Math.ceil(resume.step / steps) - 1); ; attempt++) {
+    const trained = await trainOnce(settings, attempt, { ...options, ...(resume && { resume }) });
+    resume = undefined;
+    const represented = representedFeatures(trained.weights.W!).filter(Boolean).length;
+    if (represented === settings.features || attempt === settings.attempts - 1) {
+      return { ...trained, metrics: { ...trained.metrics, represented, attempts: attempt + 1 } };
+    }
+  }
+}
+
+async function trainOnce(settings: TmsSettings, attempt: number, options: LoopOptions): Promise<Trained> {
   const network = tmsNetwork(settings);
   const layout = layoutOf(network.weights);
   const key = keyFromSeed(settings.seed);
   const x = tmsBatch("data", settings, settings.batch);
+  const first = attempt * settings.steps;
+  // A checkpoint of an earlier attempt has nothing to do with this one.
+  const resume = options.resume !== undefined && options.resume.step > first ? options.resume : undefined;
   const stepper = await compileOptimisation(
     {
       layout,
       objective: (weights) => ({ loss: mean(square(sub(abs(x) as Tensor, network.forward(weights, x)))) }),
-      start: options.resume?.tensors ?? initialWeights(settings, foldIn(key, "weights")),
+      start: resume?.tensors ?? initialWeights(settings, foldIn(foldIn(key, "weights"), attempt)),
       adamW: settings,
     },
     options,
@@ -87,11 +154,11 @@ export async function trainTms(settings: TmsSettings, options: LoopOptions = {})
       {
         name: "train",
         stepper,
-        from: options.resume?.step ?? 0,
-        steps: settings.steps,
+        from: resume?.step ?? first,
+        steps: first + settings.steps,
         inputsAt: (step) => ({
           key: foldIn(stepKey, step),
-          scalars: adamWScalars(step + 1, scheduleAt(schedule, step, settings.steps)),
+          scalars: adamWScalars(step - first + 1, scheduleAt(schedule, step - first, settings.steps)),
         }),
         tensors: savedState(layout),
       },
