@@ -78,6 +78,7 @@ async function startOrResume(
       expectSameSettings(run, subject);
       return resumeDecomposing(run, options, terminal);
     }
+    terminal.note(`nothing to resume yet; ${what} begins`);
   }
   const placement = placementFrom(options);
   const { document, weights } = subject;
@@ -160,7 +161,7 @@ export function decomposeInto(
 ): Promise<Verdict> {
   return record(run, options, async (loop) => {
     const decomposed = await decompose(document, weights, loop);
-    options.terminal.clear();
+    options.terminal.working("judging");
     const verdict = await judge(decomposed, {
       signal: options.signal,
       device: options.device,

@@ -18,7 +18,11 @@ export async function judgeCommand(
   const placement = placementFrom(options);
   const judged = await interruptible(terminal, async ({ signal }) => {
     const documents: Record<string, unknown>[] = [];
-    for (const one of given) documents.push(await judgeRun(await findRun(one), { ...placement, signal }));
+    for (const one of given) {
+      terminal.working(`judging ${one}`);
+      documents.push(await judgeRun(await findRun(one), { ...placement, signal }));
+    }
+    terminal.clear();
     return documents;
   });
   terminal.document("judge", { runs: judged });

@@ -52,7 +52,6 @@ function commands(host: Host): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
     .configureHelp({ helpWidth: 100 })
-    .helpCommand(false)
     .version(mechanistVersion(), "--version", "print the version");
 
   const command = (usage: string, summary: string): Command =>
@@ -68,7 +67,10 @@ function commands(host: Host): Command {
       .option("--steps <n>", "optimiser steps; short for --set steps=n")
       .option("--seed <n>", "random seed; short for --set seed=n")
       .option("--out <dir>", "the run's folder; without it, one in ./runs")
-      .option("--resume", "go on with a run that stopped, to the same bits as if it had not");
+      .option(
+        "--resume",
+        "go on with a run that stopped, to the same bits as if it had not; begin it if there is none",
+      );
   const onDevice = (made: Command): Command =>
     made
       .option("--device <name>", "cpu, cuda, webgpu, coreml or dml")

@@ -9,8 +9,7 @@ import { RUNS, runNames } from "../run/runs.ts";
 /**
  * The run in a folder, or the newest unfinished one in `./runs` that is meant.
  *
- * @returns nothing when the folder holds no run yet: then there is nothing to go on with, and the run begins
- * @throws `MissingFile` when no folder is given and no run fits
+ * @returns nothing where there is no such run: a run that was killed before its folder was made is begun, not missed
  */
 export async function runToResume(
   what: string,
@@ -26,14 +25,10 @@ export async function runToResume(
   const runs = await Promise.all(
     (await runNames(RUNS)).map((name) => RunFolder.open(join(RUNS, name)).catch(() => undefined)),
   );
-  const fitting = runs
+  return runs
     .filter((run) => run !== undefined)
     .filter(({ record }) => record.status !== "finished" && isMeant(record))
-    .sort((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1));
-  if (fitting[0] === undefined) {
-    throw new MechanistError("MissingFile", `--resume: expected ${what} in ${RUNS}, unfinished, got none`);
-  }
-  return fitting[0];
+    .sort((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1))[0];
 }
 
 /** What somebody says of a run when going on with it; what is left unsaid is as it was started. */

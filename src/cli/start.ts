@@ -44,17 +44,22 @@ export async function startCommand(options: StartOptions, terminal: Terminal, ho
         current = undefined;
       }
     };
+    const stay = async (): Promise<void> => {
+      if (server === undefined) return;
+      terminal.print(`\n${server.url}  stays up until Ctrl-C`);
+      await aborted(controller.signal);
+    };
     if (server !== undefined) terminal.print(`${server.url}  shows what follows`);
     try {
       await firstRuns(placement, during, terminal, server && ((run) => pageOf(server, run)));
+      await stay();
     } catch (error) {
-      if (!isStop(error) || controller.signal.aborted || server === undefined) throw error;
-      terminal.print(`${error.message}; the page stays`);
-    }
-    if (server !== undefined) {
-      terminal.print(`\n${server.url}  stays up until Ctrl-C`);
-      await aborted(controller.signal);
-      await server.close();
+      // Stopped from the page, which has more to show. A document of what came out there is none.
+      if (!isStop(error) || controller.signal.aborted || terminal.json) throw error;
+      terminal.print(error.message);
+      await stay();
+    } finally {
+      await server?.close();
     }
   });
 }

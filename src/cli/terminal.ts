@@ -57,8 +57,14 @@ export class Terminal {
     const now = performance.now();
     if (!this.watched || (now - this.#drawnAt < REDRAW_EVERY && progress.step < progress.steps)) return;
     this.#drawnAt = now;
+    this.working(progressLine(progress, this.#streams.err.columns));
+  }
+
+  /** Says what is going on, for as long as it goes on. */
+  working(what: string): void {
+    if (!this.watched) return;
     this.#drawn = true;
-    this.#streams.err.write(CLEAR_LINE + progressLine(progress, this.#streams.err.columns));
+    this.#streams.err.write(CLEAR_LINE + what);
   }
 
   /** Takes the progress away. */

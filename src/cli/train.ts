@@ -43,6 +43,7 @@ async function startOrResume(
       expectSameSettings(run, { preset: options.preset, keys: Object.keys(set), document });
       return run.record.status === "finished" ? { run } : resumeTraining(run, options, terminal);
     }
+    terminal.note(`nothing to resume yet; ${what} begins`);
   }
   const placement = placementFrom(options);
   return { run: await newTraining(document, options.out, placement), document, ...placement };

@@ -24,7 +24,7 @@ const shared = {
   /** As last written. A run that says `running` while its process is gone was interrupted. */
   status: z.enum(["running", "finished", "stopped", "failed"]),
   /** The process that writes the run, with a text that no other process of that number has; empty where unknown. */
-  pid: z.int(),
+  pid: z.int().positive(),
   pidStarted: z.string(),
   /** sha256 of the document's canonical JSON, in hexadecimal. */
   digest: z.string(),

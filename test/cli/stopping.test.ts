@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { BIN, command, documentOf, emptyFolder, startCommand, startProgram, until } from "./command.ts";
+import { BIN, command, documentOf, emptyFolder, SMALL_TRAINING, startCommand, startProgram, until } from "./command.ts";
 
 const TRAINING = ["train", "tms", "--steps", "2000", "--set", "batch=512"];
 const SPD = ["--steps", "200", "--set", "batch=256", "--set", "components=8", "--set", "warmupSteps=20"];
@@ -30,7 +30,8 @@ async function killUntilDone(dir: string, args: readonly string[]): Promise<numb
     clearTimeout(timer);
     if (signal === "SIGKILL") kills += 1;
     else {
-      expect([status, stderr]).toEqual([0, ""]);
+      expect(status).toBe(0);
+      expect(stderr).toMatch(/^(mechanist: nothing to resume yet; .* begins\n)?$/);
       return kills;
     }
   }
@@ -118,14 +119,39 @@ describe("Ctrl-C", () => {
   });
 });
 
-test("nothing to resume is said, and begins nothing", async () => {
+test("where there is nothing to resume, the run begins, and says so", async () => {
   const dir = emptyFolder();
-  const { status, stderr } = await command(dir, "train", "tms", "--resume");
-  expect([status, stderr]).toEqual([
-    3,
-    "mechanist: --resume: expected a run that trains tms in runs, unfinished, got none\n",
-  ]);
-  expect(readdirSync(dir)).toEqual([]);
+  const { status, stderr } = await command(dir, ...SMALL_TRAINING, "--resume");
+  expect([status, stderr]).toEqual([0, "mechanist: nothing to resume yet; a run that trains tms begins\n"]);
+  expect(readdirSync(join(dir, "runs"))).toEqual(["tms-5-2"]);
+});
+
+describe("start", () => {
+  test("a run that is stopped from the page stops, and the page stays until Ctrl-C", async () => {
+    const dir = emptyFolder();
+    const running = startCommand(dir, "start", "--port", "0");
+    await until(() => running.stdout().includes("taking it apart"), "the decomposition");
+    const url = /http:\S+\//.exec(running.stdout())![0];
+    const token = /name="mechanist-token" content="([^"]+)"/.exec(await (await fetch(url)).text())![1]!;
+    const stop = `${url}api/runs/tms-5-2-spd/stop`;
+    expect((await fetch(stop, { method: "POST" })).status).toBe(403);
+    expect((await fetch(stop, { method: "POST", headers: { "x-mechanist-token": token } })).status).toBe(200);
+    await until(() => running.stdout().includes("stays up until Ctrl-C"), "the end");
+    expect(statusOf(dir, join("runs", "tms-5-2-spd"))).toBe("stopped");
+    expect((await fetch(url)).status).toBe(200);
+    running.child.kill("SIGINT");
+    expect((await running.ended).status).toBe(0);
+  });
+
+  test("Ctrl-C while it works stops it, the run and the page", async () => {
+    const dir = emptyFolder();
+    const running = startCommand(dir, "start", "--port", "0");
+    await until(() => running.stdout().includes("taking it apart"), "the decomposition");
+    running.child.kill("SIGINT");
+    const { status, stderr } = await running.ended;
+    expect([status, statusOf(dir, join("runs", "tms-5-2-spd"))]).toEqual([130, "stopped"]);
+    expect(stderr).toMatch(/^mechanist: .*: stopped at step \d+ of \d+\n$/);
+  });
 });
 
 test("a run that another process writes is left alone", async () => {
