@@ -9,20 +9,15 @@ import { RunFolder } from "../run/folder.ts";
 import { effectiveStatus } from "../run/process.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { Checkpoint } from "../training/loop.ts";
+import { describeRun, rate } from "./describe-run.ts";
+import { decomposeDocumentOf, trainDocumentOf } from "./documents.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, readConfig, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
 import { type Asked, expectSameSettings, runToResume } from "./resume.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
-import { describeRun, rate } from "./train.ts";
-import {
-  decomposeDocumentOf,
-  expectDecomposeState,
-  expectTrainState,
-  networkWeights,
-  trainDocumentOf,
-} from "./weights.ts";
+import { expectDecomposeState, expectTrainState, networkWeights } from "./weights.ts";
 
 export interface DecomposeOptions extends RunOptions {
   readonly method: string;
@@ -96,7 +91,7 @@ async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<
 }
 
 /** @throws `BadFile` when the training has not ended, or ended with something else than the network */
-export async function trainedWeights(source: RunFolder): Promise<NamedValues> {
+async function trainedWeights(source: RunFolder): Promise<NamedValues> {
   const status = effectiveStatus(source.record);
   if (status !== "finished") {
     throw new MechanistError(
@@ -151,7 +146,7 @@ export async function openDecomposition(run: RunFolder): Promise<Subject & { che
 }
 
 /** What `run.json` keeps of a decomposition. */
-export type DecomposeResult = NonNullable<DecomposeRecord["result"]>;
+type DecomposeResult = NonNullable<DecomposeRecord["result"]>;
 
 /** Takes a network apart and judges what came out, keeping everything in the run's folder. */
 export function decomposeInto(

@@ -7,7 +7,7 @@ import { interruptible } from "./interrupt.ts";
 import { type DeviceOptions, type Placement, placementFrom } from "./options.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
-import { describeRun } from "./train.ts";
+import { describeRun } from "./describe-run.ts";
 import { ownTensors } from "./weights.ts";
 
 export async function judgeCommand(

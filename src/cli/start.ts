@@ -12,7 +12,8 @@ import type { RecordOptions } from "./record.ts";
 import { pageOf, serve } from "./serve.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
-import { describeRun, newTraining, trainedLine, trainInto } from "./train.ts";
+import { describeRun } from "./describe-run.ts";
+import { newTraining, trainedLine, trainInto } from "./train.ts";
 
 export interface StartOptions extends DeviceOptions {
   readonly serve: boolean;
@@ -25,16 +26,14 @@ const PRESET = "quick";
 export async function startCommand(options: StartOptions, terminal: Terminal, host: Host): Promise<void> {
   const placement = placementFrom(options);
   await interruptible(terminal, async (controller) => {
-    const server = options.serve
-      ? await serve({ runs: RUNS, port: options.port, stop: (name) => stopped(name) }, terminal, host)
-      : undefined;
     // Stopping a run from the page stops that run; stopping the command stops whatever is under way.
     let current: { readonly name: string; readonly controller: AbortController } | undefined;
-    const stopped = (name: string): boolean => {
+    const stop = (name: string): boolean => {
       if (current?.name !== name) return false;
       current.controller.abort();
       return true;
     };
+    const server = options.serve ? await serve({ runs: RUNS, port: options.port, stop }, terminal, host) : undefined;
     const during = async <T>(run: RunFolder, work: (options: RecordOptions) => Promise<T>): Promise<T> => {
       const own = new AbortController();
       current = { name: run.name, controller: own };

@@ -1,17 +1,19 @@
 /** `mechanist train`: a network from nothing, in a folder of its own. */
-import { effectiveStatus } from "../run/process.ts";
 import { environment } from "../run/environment.ts";
 import { RunFolder } from "../run/folder.ts";
 import { newRunPath } from "../run/runs.ts";
 import { lastRow } from "../run/tail.ts";
+import type { Checkpoint } from "../training/loop.ts";
 import { resolveTarget, targetNamed, train, type TrainDocument, type Trained } from "../training/targets.ts";
+import { describeRun, rate } from "./describe-run.ts";
 import { duration, shownPath, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
 import { expectSameSettings, runToResume } from "./resume.ts";
 import type { Terminal } from "./terminal.ts";
-import { expectTrainState, trainDocumentOf } from "./weights.ts";
+import { trainDocumentOf } from "./documents.ts";
+import { expectTrainState } from "./weights.ts";
 
 export async function trainCommand(target: string, options: RunOptions, terminal: Terminal): Promise<void> {
   const run = await interruptible(terminal, async ({ signal }) => {
@@ -63,7 +65,7 @@ async function resumeTraining(run: RunFolder, options: RunOptions, terminal: Ter
   const document = trainDocumentOf(run);
   const placement = placementFrom(options, run.record.environment);
   await run.takeOver(environment(placement.device, placement.threads));
-  const check = ({ tensors, step }: { tensors: Parameters<typeof expectTrainState>[2]; step: number }): void =>
+  const check = ({ step, tensors }: Checkpoint): void =>
     expectTrainState(run.checkpoints.pathOf(step), document, tensors);
   const resume = await run.checkpoints.lastGood(check, (why) => terminal.note(why));
   return { run, document, resume, ...placement };
@@ -79,26 +81,6 @@ export function trainInto(run: RunFolder, document: TrainDocument, options: Reco
     const result = { steps: document.settings.steps, loss, stepsPerSecond: rate(trained.stepsPerSecond), seconds };
     return { value: trained, result };
   });
-}
-
-/** Steps a second; `null` when this process took none. */
-export function rate(stepsPerSecond: number): number | null {
-  return Number.isFinite(stepsPerSecond) && stepsPerSecond > 0 ? stepsPerSecond : null;
-}
-
-/** What every command's document says of a run. */
-export function describeRun(run: RunFolder): Record<string, unknown> {
-  const { name, kind, digest, document, createdAt, environment: where } = run.record;
-  return {
-    run: name,
-    path: run.path,
-    kind,
-    status: effectiveStatus(run.record),
-    createdAt,
-    digest,
-    document,
-    environment: where,
-  };
 }
 
 /** One line on a training that has ended. */

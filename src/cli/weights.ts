@@ -1,57 +1,11 @@
 /** Tensors from files, held against what a document asks for. */
-import { methodNamed } from "../decomposition/methods.ts";
-import type { DecomposeDocument } from "../decomposition/methods.ts";
+import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { WeightSpec } from "../network/network.ts";
-import type { DecomposeRecord, TrainRecord } from "../run/document.ts";
-import type { RunFolder } from "../run/folder.ts";
-import { settingsFrom } from "../settings.ts";
 import { sizeOf } from "../tensor/axes.ts";
 import { targetNamed, type TrainDocument } from "../training/targets.ts";
-
-/** A record's document, whose settings must be those of the schema: files are written by people, too. */
-export function trainDocumentOf(run: RunFolder & { readonly record: TrainRecord | DecomposeRecord }): TrainDocument {
-  const { record } = run;
-  const document = record.kind === "train" ? record.document : record.document.target;
-  return fromFile(run.path, () => ({
-    ...document,
-    settings: settingsFrom(
-      document.target,
-      targetNamed(document.target).schema,
-      document.settings,
-    ) as TrainDocument["settings"],
-  }));
-}
-
-/** @throws `BadArgument` for a run of another kind; `BadFile` when its settings are not those of the method */
-export function decomposeDocumentOf(run: RunFolder): DecomposeDocument {
-  const { record } = run;
-  if (record.kind !== "decompose") {
-    throw new MechanistError("BadArgument", `${run.name}: expected a decomposition, got a ${record.kind} run`);
-  }
-  const { document } = record;
-  const target = trainDocumentOf(run);
-  return fromFile(run.path, () => ({
-    ...document,
-    target,
-    settings: settingsFrom(
-      document.method,
-      methodNamed(document.method).schema,
-      document.settings,
-    ) as DecomposeDocument["settings"],
-  }));
-}
-
-/** What would be a usage error on the command line is a wrong file when it comes from one. */
-function fromFile<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof MechanistError)) throw cause;
-    throw new MechanistError("BadFile", `${path}: ${cause.message}`, cause.details, { cause });
-  }
-}
+import { fromFile } from "./documents.ts";
 
 /** The weights of a document's network, without whatever else there is. */
 export function networkWeights(where: string, document: TrainDocument, tensors: NamedValues): NamedValues {

@@ -14,11 +14,16 @@ const NAME = /^step-(\d{6,})\.safetensors$/;
 /** The checkpoints of one run folder. */
 export class Checkpoints {
   readonly #folder: string;
+  readonly #digest: string;
   readonly #files: Files | undefined;
 
-  /** @param files a test's, that fail */
-  constructor(run: string, files?: Files) {
+  /**
+   * @param digest of the run's document, by which a checkpoint that belongs to another run is known
+   * @param files  a test's, that fail
+   */
+  constructor(run: string, digest: string, files?: Files) {
     this.#folder = join(run, FOLDER);
+    this.#digest = digest;
     this.#files = files;
   }
 
@@ -39,7 +44,8 @@ export class Checkpoints {
     await mkdir(this.#folder, { recursive: true }).catch((cause: unknown) => {
       throw diskFailure(this.#folder, cause);
     });
-    const bytes = writeSafetensors(tensors, { step: String(step), schema: String(CHECKPOINT_SCHEMA) });
+    const about = { step: String(step), schema: String(CHECKPOINT_SCHEMA), digest: this.#digest };
+    const bytes = writeSafetensors(tensors, about);
     await writeAtomic(this.pathOf(step), bytes, this.#files);
   }
 
@@ -56,6 +62,9 @@ export class Checkpoints {
     }
     if (metadata.step !== String(step)) {
       throw new MechanistError("BadFile", `${path}: expected step ${step}, got ${metadata.step ?? "none"}`);
+    }
+    if ((metadata.digest ?? this.#digest) !== this.#digest) {
+      throw new MechanistError("BadFile", `${path}: expected a checkpoint of this run, got one of another`);
     }
     return { step, tensors };
   }

@@ -145,7 +145,7 @@ describe("run folder", () => {
 
 describe("checkpoints", () => {
   test("are listed, saved and loaded", async () => {
-    const checkpoints = new Checkpoints(dir);
+    const checkpoints = new Checkpoints(dir, "d1");
     expect(await checkpoints.steps()).toEqual([]);
     for (const step of [1000, 20, 1_000_000]) await checkpoints.save({ step, tensors });
     writeFileSync(join(dir, "checkpoints", "notes.txt"), "");
@@ -156,7 +156,7 @@ describe("checkpoints", () => {
   });
 
   test("a truncated one is refused when the latest is asked for, and passed over when going on", async () => {
-    const checkpoints = new Checkpoints(dir);
+    const checkpoints = new Checkpoints(dir, "d1");
     for (const step of [10, 20, 30]) await checkpoints.save({ step, tensors });
     truncateSync(checkpoints.pathOf(30), 60);
     await expect(checkpoints.latest(fine)).rejects.toMatchObject({ code: "BadFile" });
@@ -173,15 +173,22 @@ describe("checkpoints", () => {
   });
 
   test("a full disk keeps the last good one", async () => {
-    await new Checkpoints(dir).save({ step: 10, tensors });
-    const full = new Checkpoints(dir, failing("ENOSPC"));
+    await new Checkpoints(dir, "d1").save({ step: 10, tensors });
+    const full = new Checkpoints(dir, "d1", failing("ENOSPC"));
     await expect(full.save({ step: 20, tensors })).rejects.toMatchObject({ code: "DiskFailure" });
     expect(readdirSync(join(dir, "checkpoints"))).toEqual(["step-000010.safetensors"]);
     expect((await full.latest(fine)).step).toBe(10);
   });
 
+  test("one of another run is refused", async () => {
+    await new Checkpoints(dir, "d1").save({ step: 10, tensors });
+    await expect(new Checkpoints(dir, "d2").load(10)).rejects.toThrow(
+      "expected a checkpoint of this run, got one of another",
+    );
+  });
+
   test("a renamed one is refused", async () => {
-    const checkpoints = new Checkpoints(dir);
+    const checkpoints = new Checkpoints(dir, "d1");
     await checkpoints.save({ step: 10, tensors });
     await files.rename(checkpoints.pathOf(10), checkpoints.pathOf(11));
     await expect(checkpoints.load(11)).rejects.toThrow("expected step 11, got 10");

@@ -31,7 +31,7 @@ export class RunFolder {
 
   private constructor(path: string, record: RunRecord) {
     this.path = path;
-    this.checkpoints = new Checkpoints(path);
+    this.checkpoints = new Checkpoints(path, record.digest);
     this.#record = record;
   }
 
