@@ -32,14 +32,8 @@ export {
 } from "./decomposition/methods.ts";
 export { aliveComponents } from "./evidence/alive.ts";
 export { identityOrder } from "./evidence/assignment.ts";
-export {
-  judge,
-  judgeMechanisms,
-  type MechanismVerdict,
-  PASS,
-  type SiteVerdict,
-  type Verdict,
-} from "./evidence/judge.ts";
+export { judge, type SiteVerdict, type Verdict } from "./evidence/judge.ts";
+export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } from "./evidence/mechanisms.ts";
 export { type MatrixMatch, matchColumns } from "./evidence/mean-max-cosine.ts";
 export { probeImportances, probeInputs } from "./evidence/probe.ts";
 export { denseError, identityError } from "./evidence/target-ci-error.ts";

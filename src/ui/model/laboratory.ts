@@ -74,7 +74,11 @@ export class Laboratory {
     this.#network = network;
     this.#features = features;
     this.#weights = Object.fromEntries(network.weights.map(({ name, axes }) => [name, { ...weights[name]!, axes }]));
-    if (components) this.#decomposition = new ParameterDecomposition(network, this.#weights, components);
+    if (components) {
+      // A run may have left sites whole.
+      const sites = network.sites.filter(({ name }) => components[`${name}.V`] !== undefined);
+      this.#decomposition = new ParameterDecomposition({ ...network, sites }, this.#weights, components);
+    }
   }
 
   analysis(): Analysis {

@@ -1,4 +1,5 @@
 /** The numbers of a run: what the judge said when it ended, or what a checkpoint shows so far. */
+import { PASS } from "../../evidence/mechanisms.ts";
 import { formatCount } from "./format.ts";
 import type { Analysis } from "./laboratory.ts";
 
@@ -11,10 +12,6 @@ export interface VerdictNumbers {
   /** Where the numbers come from, as a sentence. */
   readonly source: string;
 }
-
-/** What passing takes at every site (`PASS` of the judge, which the page does not load for it). */
-const MMCS = 0.995;
-const ML2R = [0.97, 1.03] as const;
 
 /** The judge's numbers, from the result of a finished run; absent when it has none. */
 export function judged(result: Readonly<Record<string, unknown>> | undefined): VerdictNumbers | undefined {
@@ -69,8 +66,8 @@ interface SiteNumbers {
 function passes(numbers: VerdictNumbers["numbers"], sites: readonly SiteNumbers[]): VerdictNumbers["passes"] {
   return {
     targetCiError: numbers.targetCiError === 0,
-    mmcs: sites.every(({ mmcs }) => mmcs === undefined || mmcs >= MMCS),
-    ml2r: sites.every(({ ml2r }) => ml2r === undefined || (ml2r >= ML2R[0] && ml2r <= ML2R[1])),
+    mmcs: sites.every(({ mmcs }) => mmcs === undefined || mmcs >= PASS.mmcs),
+    ml2r: sites.every(({ ml2r }) => ml2r === undefined || (ml2r >= PASS.ml2r[0] && ml2r <= PASS.ml2r[1])),
     alive: sites.every(({ alive, expectedAlive }) => alive === expectedAlive),
   };
 }
