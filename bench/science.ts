@@ -30,7 +30,11 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "default-8-3": { about: "our default, 8-3", target: size(8, 3), preset: "default" },
   "default-7-3": { about: "our default, 7-3", target: size(7, 3), preset: "default" },
   "default-12-4": { about: "our default, 12-4", target: size(12, 4), preset: "default" },
-  "default-40-10": { about: "our default, 40-10", target: size(40, 10, { batch: 4096, steps: 5000 }), preset: "default" },
+  "default-40-10": {
+    about: "our default, 40-10",
+    target: size(40, 10, { batch: 4096, steps: 5000 }),
+    preset: "default",
+  },
   "default-5-2-id": {
     about: "our default, 5-2 with identity",
     target: size(5, 2, { identity: true }),

@@ -104,7 +104,7 @@ function rowNorms(rows: ArrayLike<number>, length: number): number[] {
  *
  * @param W `feature hidden`
  */
-export function representedFeatures(W: Values): boolean[] {
+function representedFeatures(W: Values): boolean[] {
   const norms = rowNorms(W.data, W.shape[1]!);
   return norms.map((norm) => norm >= Math.max(...norms) / 2);
 }
