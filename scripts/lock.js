@@ -1,5 +1,5 @@
 /** One builder at a time, among processes. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -31,8 +31,12 @@ function take(path) {
   }
 }
 
+/** No build takes so long: a holder that did has died, and another process has its number now. */
+const LONGEST = 180_000; // ms
+
 function holderLives(path) {
   try {
+    if (Date.now() - statSync(path).mtimeMs > LONGEST) return false;
     const pid = Number(readFileSync(path, "utf8"));
     // Empty for the moment between the file's making and its writing.
     if (pid === 0) return true;
