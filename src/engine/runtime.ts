@@ -57,6 +57,8 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
       executionProviders: [device],
       graphOptimizationLevel: "all",
       executionMode: "sequential",
+      // Planned memory keeps a whole step's tensors at once: 400 MB more on TMS 40-10, for 1 to 5 % of the time (measured).
+      enableMemPattern: false,
       logSeverityLevel: 3,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
       ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
