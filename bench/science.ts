@@ -5,7 +5,7 @@
  * once. The table goes to standard output, one line a seed; every verdict in full to `docs/results/<experiment>.jsonl`.
  */
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -69,6 +69,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: "string", default: String(availableParallelism()) },
     json: { type: "boolean", default: false },
     one: { type: "string" },
+    table: { type: "boolean", default: false },
   },
 });
 
@@ -106,6 +107,15 @@ async function runExperiment(name: string): Promise<void> {
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
   if (values.json) console.log(JSON.stringify({ schema: 1, experiment: name, rows }));
   else console.log(`${rows.filter((row) => row.verdict.passed).length} of ${rows.length} pass`);
+}
+
+/** The table of an experiment that was run before, from its file. */
+function printTable(name: string): void {
+  const { about } = named("experiment", name, EXPERIMENTS);
+  const lines = readFileSync(`docs/results/${name}.jsonl`, "utf8").trim().split("\n");
+  const rows = lines.map((text) => JSON.parse(text) as Row).sort((a, b) => a.seed - b.seed);
+  console.log(`\n${about}\n\n${HEADER}\n${rows.map(line).join("\n")}`);
+  console.log(`\n${rows.filter((row) => row.verdict.passed).length} of ${rows.length} pass`);
 }
 
 function inChild(name: string, seed: number): Promise<string> {
@@ -149,4 +159,5 @@ function line({ seed, represented, seconds, verdict: v }: Row): string {
 }
 
 if (values.one !== undefined) console.log(JSON.stringify(await runSeed(positionals[0]!, Number(values.one))));
+else if (values.table) positionals.forEach(printTable);
 else for (const experiment of positionals) await runExperiment(experiment);

@@ -17,13 +17,17 @@ test("the README has code", () => {
   expect(fences.length).toBeGreaterThan(1);
 });
 
-test.each(fences.map((code, i) => [i + 1, code] as const))("README code %i runs", async (_, code) => {
-  const body = code
-    .replace(IMPORT, "const {$1} = mechanist;")
-    .replace(ARROW, (__, expression: string, text: string) => `check(${expression}, ${JSON.stringify(text)});`);
-  const check = (value: unknown, text: string): void => expect(inspect(value)).toBe(text);
-  await new AsyncFunction("mechanist", "check", body)(mechanist, check);
-}, 60_000);
+test.each(fences.map((code, i) => [i + 1, code] as const))(
+  "README code %i runs",
+  async (_, code) => {
+    const body = code
+      .replace(IMPORT, "const {$1} = mechanist;")
+      .replace(ARROW, (__, expression: string, text: string) => `check(${expression}, ${JSON.stringify(text)});`);
+    const check = (value: unknown, text: string): void => expect(inspect(value)).toBe(text);
+    await new AsyncFunction("mechanist", "check", body)(mechanist, check);
+  },
+  60_000,
+);
 
 test("the README fits a screen or three", () => {
   expect(readme.split("\n").length).toBeLessThanOrEqual(150);
