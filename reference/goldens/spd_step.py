@@ -10,7 +10,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from case import flat, write
-from spd import LEAK, Config, forward, gates, initial_parameters, losses, lower_leaky, matrices, power, upper_leaky
+from spd import LEAK, Config, forward, gates, gates_by_products, initial_parameters, losses, lower_leaky, matrices, power, upper_leaky
 from streams import Key, draw, fold_in
 
 KEY: Key = (20, 25)
@@ -103,7 +103,12 @@ def expect_no_corners(config: Config, W, b, parameters, x) -> None:
     seen = {}
     forward(matrices(config, W), b, x, lambda site, a: seen.update({site: a}))
     with torch.no_grad():
-        z = torch.cat([gates(parameters, site, a @ parameters[f"{site}.V"]).flatten() for site, a in seen.items()])
+        written, tuned = (
+            torch.cat([f(parameters, site, a @ parameters[f"{site}.V"]).flatten() for site, a in seen.items()])
+            for f in (gates, gates_by_products)
+        )
+    torch.testing.assert_close(written, tuned)
+    z = written
     assert min(z.abs().min(), (z - 1).abs().min()) > 1e-4
     assert (z < 0).any() and ((z > 0) & (z < 1)).any() and (z > 1).any()
 
