@@ -1,6 +1,8 @@
 /** The whole contract of engines for a device of ONNX Runtime. */
+import { expect, test } from "vitest";
 import { compile } from "../../src/engine/compile.ts";
 import type { Device } from "../../src/engine/device.ts";
+import { selfCheck } from "../../src/engine/self-check.ts";
 import { describeEngine, type Engine } from "./contract.ts";
 import { describeSteps } from "./steps-contract.ts";
 import { FLOAT32 } from "./tolerances.ts";
@@ -20,4 +22,8 @@ export function describeDevice(name: string, device: Device, differences: Partia
     ...differences,
   });
   describeSteps(`${name}: training steps`, device);
+  test(`${name}: passes its own check`, async () => {
+    const checks = await selfCheck({ device, threads: 1 });
+    expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+  });
 }
