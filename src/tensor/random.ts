@@ -1,8 +1,8 @@
 /**
  * Keys: counter-based, splittable randomness (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
  *
- * A key is never used up: `split` and `foldIn` make new ones, and a draw is a pure function of its key. All functions
- * agree bit for bit with JAX's `threefry2x32` in its partitionable form (the default since JAX 0.5).
+ * A key is never used up: `split` and `foldIn` make new ones, and a draw is a pure function of its key. Keys, words and
+ * uniform draws agree bit for bit with JAX's `threefry2x32` in its partitionable form (the default since JAX 0.5).
  */
 
 /** A threefry key: two unsigned 32-bit words. */
