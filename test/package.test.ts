@@ -50,7 +50,7 @@ beforeAll(() => {
   const modules = join(home, "node_modules");
   mkdirSync(modules);
   execFileSync("tar", ["-xzf", join(home, filename), "-C", modules]);
-  execFileSync("mv", [join(modules, "package"), join(modules, "mechanist")]);
+  renameSync(join(modules, "package"), join(modules, "mechanist"));
   // What npm would fetch is already here.
   for (const name of [...Object.keys(manifest.dependencies), "@types"]) {
     mkdirSync(join(modules, name, ".."), { recursive: true });
