@@ -73,9 +73,11 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
     case "mul":
       return rewriteProduct(x, onlyHere);
     case "add":
-      return zeroOf(x, x.inputs[1]!) ?? zeroOf(x, x.inputs[0]!, 1) ?? joinPieces(x) ?? withoutBroadcasts(x);
+      return (
+        zeroOf(x, x.inputs[1]!) ?? zeroOf(x, x.inputs[0]!, 1) ?? joinPieces(x) ?? withoutSign(x) ?? withoutBroadcasts(x)
+      );
     case "sub":
-      return zeroOf(x, x.inputs[1]!) ?? withoutBroadcasts(x);
+      return zeroOf(x, x.inputs[1]!) ?? withoutSign(x) ?? withoutBroadcasts(x);
     case "div":
       return rewriteQuotient(x);
     case "pow":
@@ -165,7 +167,23 @@ function rewriteProduct(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor
     }
     if (rest.op === "neg") return { ...x, inputs: [rest.inputs[0]!, scalar(-factor)] };
   }
-  return withoutBroadcasts(x);
+  return negatedOutside(x, onlyHere) ?? withoutBroadcasts(x);
+}
+
+/** `(-a) b` is `-(a b)`: signs move outwards, where they meet and cancel or become a subtraction. */
+function negatedOutside(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor | undefined {
+  const at = x.inputs.findIndex((input) => input.op === "neg" && onlyHere(input));
+  if (at < 0) return undefined;
+  const inputs = x.inputs.map((input, i) => (i === at ? input.inputs[0]! : input));
+  return { ...x, op: "neg", inputs: [withoutBroadcasts({ ...x, inputs })] };
+}
+
+/** `a + (-b)` is `a - b`, and `a - (-b)` is `a + b`. */
+function withoutSign(x: Tensor): Tensor | undefined {
+  const [a, b] = x.inputs as [Tensor, Tensor];
+  if (b.op === "neg") return withoutBroadcasts({ ...x, op: x.op === "add" ? "sub" : "add", inputs: [a, b.inputs[0]!] });
+  if (a.op === "neg" && x.op === "add") return withoutBroadcasts({ ...x, op: "sub", inputs: [b, a.inputs[0]!] });
+  return undefined;
 }
 
 function negatedInside(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor | undefined {

@@ -8,7 +8,6 @@ import {
   add,
   cast,
   clamp,
-  less,
   lessEqual,
   minimum,
   mul,
@@ -21,6 +20,13 @@ import {
 /** The slope of the leaks. */
 const LEAK = 0.01;
 
+/** Where z lies, as 0 and 1: `z ≤ 0`, `0 < z ≤ 1`, `z ≤ 1`. Both sigmoids of a site share these. */
+function regions(z: Tensor): { below: Tensor; inside: Tensor; within: Tensor } {
+  const below = cast(lessEqual(z, 0), "f32");
+  const within = cast(lessEqual(z, 1), "f32");
+  return { below, inside: sub(within, below), within };
+}
+
 /**
  * `clamp(z, 0, 1)` whose gradient leaks below 0, but only where descent wants the importance to rise.
  *
@@ -30,8 +36,7 @@ const LEAK = 0.01;
 export function lowerLeakyHardSigmoid<A extends string>(z: Tensor<A>): Tensor<A> {
   const t: Tensor = z;
   return withDerivative(clamp(t, 0, 1), [t], (gradient) => {
-    const below = cast(lessEqual(t, 0), "f32");
-    const inside = sub(cast(lessEqual(t, 1), "f32"), below);
+    const { below, inside } = regions(t);
     return [add(mul(gradient, inside), mul(mul(minimum(gradient, 0), LEAK), below))];
   }) as Tensor<A>;
 }
@@ -49,8 +54,7 @@ export function upperLeakyHardSigmoid<A extends string>(z: Tensor<A>): Tensor<A>
   const t: Tensor = z;
   const value = add(clamp(t, 0, 1), mul(relu(sub(t, 1)), LEAK));
   return withDerivative(value, [t], (gradient) => {
-    const positive = cast(less(0, t), "f32");
-    const above = cast(less(1, t), "f32");
-    return [mul(gradient, sub(positive, mul(above, 1 - LEAK)))];
+    const { inside, within } = regions(t);
+    return [mul(gradient, add(inside, mul(sub(1, within), LEAK)))];
   }) as Tensor<A>;
 }
