@@ -26,9 +26,9 @@ export function isProcessor(device: Device): boolean {
 
 /** The sentence for a device that this machine, or this build of ONNX Runtime, does not have. */
 export function unavailable(device: Device, cause: unknown): MechanistError {
-  const reason = String(cause instanceof Error ? cause.message : cause)
-    .split("\n")[0]!
-    .slice(0, 160);
+  const text = String(cause instanceof Error ? cause.message : cause).split("\n")[0]!;
+  // A place in ONNX Runtime's own source tells a user nothing.
+  const reason = /^\/\S+\.(cc|h):\d+/.test(text) ? "its driver did not start" : text.slice(0, 160);
   return new MechanistError(
     "Unavailable",
     `device ${device}: this machine cannot run it (${reason}); use --device ${defaultDevice()}`,

@@ -48,6 +48,8 @@ export interface SessionOptions {
 export async function createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
   const { device, threads, profile } = options;
   const ort = await runtime(device);
+  // What goes wrong is thrown, and told in a sentence; the native log would say it again, in its own way.
+  ort.env.logLevel = "fatal";
   if (!inNode) {
     // Cross-origin isolation is what threads need in a page; without it ONNX Runtime would only warn.
     ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? (threads ?? 0) : 1;
