@@ -22,10 +22,10 @@ function statusOf(dir: string, run: string): string {
 /** Kills the command again and again, each time a little later, and resumes it until it ends. */
 async function killUntilDone(dir: string, args: readonly string[]): Promise<number> {
   let kills = 0;
-  // From before anything is loaded to well inside the run; random within each step of the way.
-  for (let delay = 20; ; delay += 130) {
+  // From before anything is loaded to well inside the run, whatever the speed of the machine; random within each step of the way.
+  for (let delay = 20; ; delay *= 1.25) {
     const running = startCommand(dir, ...args, "--resume");
-    const timer = setTimeout(() => running.child.kill("SIGKILL"), delay + Math.random() * 130);
+    const timer = setTimeout(() => running.child.kill("SIGKILL"), delay * (1 + Math.random() / 4));
     const { status, signal, stderr } = await running.ended;
     clearTimeout(timer);
     if (signal === "SIGKILL") kills += 1;
