@@ -123,7 +123,7 @@ async function worstCase(
 ): Promise<number> {
   const sources = Object.fromEntries(
     decomposition.sites.map(({ name }) => {
-      const C = decomposition.tensors[`${name}.V`]!.shape[1]!;
+      const C = decomposition.components.filter(({ site }) => site === name).length;
       return [name, randomUniform(foldIn(key, `source/${name}`), C)];
     }),
   );

@@ -3,7 +3,7 @@
  * what is done to it on the way is told to it through `Hooks`.
  */
 import { named } from "../settings.ts";
-import type { Tensor, Tensors } from "../tensor/index.ts";
+import { axisNames, input, type Tensor, type Tensors } from "../tensor/index.ts";
 
 /** A weight matrix that can be taken apart: it multiplies an activation `batch d_in` from the right. */
 export interface Site {
@@ -50,6 +50,16 @@ export interface Network {
   forward(weights: Tensors, x: Tensor, hooks?: Hooks): Tensor;
   /** A site's matrix `d_in d_out`, made of the weights. */
   matrix(weights: Tensors, site: string): Tensor<"d_in d_out">;
+}
+
+/** Weights as inputs of a program, by name. */
+export function weightInputs(weights: readonly WeightSpec[]): Tensors {
+  return Object.fromEntries(
+    weights.map(({ name, axes, shape }) => {
+      const sizes = Object.fromEntries(axisNames(axes).map((axis, i) => [axis, shape[i]!]));
+      return [name, input(name, axes, sizes)];
+    }),
+  );
 }
 
 /**

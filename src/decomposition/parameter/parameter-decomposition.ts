@@ -1,8 +1,8 @@
 /** A network taken apart into rank-one subcomponents of its weight matrices, with gates that say when each matters. */
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import type { Hooks, Network, Site, WeightSpec } from "../../network/network.ts";
-import { input, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
+import type { Tensor, Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
 import { gateWeights } from "./causal-importance.ts";
@@ -39,12 +39,7 @@ export class ParameterDecomposition implements Decomposition {
     const wanted = [...network.weights, ...specs];
     const given = { ...weights, ...components };
     this.values = Object.fromEntries(wanted.map((spec) => [spec.name, expectWeight(spec, given)]));
-    this.tensors = Object.fromEntries(
-      wanted.map(({ name, axes, shape }) => {
-        const sizes = Object.fromEntries(axes.split(" ").map((axis, i) => [axis, shape[i]!]));
-        return [name, input(name, axes, sizes)];
-      }),
-    );
+    this.tensors = weightInputs(wanted);
     this.components = this.sites.flatMap((site) =>
       Array.from({ length: this.componentCount(site.name) }, (_, component) => ({
         address: formatAddress({ site: site.name, component }),

@@ -1,12 +1,12 @@
 /** Running stochastic parameter decomposition: a faithfulness warm-up, then the objective, both by AdamW. */
 import type { NamedValues, Stepper } from "../../engine/index.ts";
-import type { Network, Site } from "../../network/network.ts";
+import { type Network, type Site, weightInputs } from "../../network/network.ts";
 import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
 import { compileOptimisation, type OptimisationOptions, savedState, weightsOf } from "../../training/optimise.ts";
 import { type Layout, layoutOf } from "../../training/parameters.ts";
 import { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
-import { axisNames, foldIn, input, type Key, keyFromSeed, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { foldIn, input, type Key, keyFromSeed, type Tensor } from "../../tensor/index.ts";
 import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { spdObjective } from "./objective.ts";
@@ -61,26 +61,28 @@ export function spdInputs(
 ): (step: number) => { key: Key; scalars: Record<string, number> } {
   const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   const exponent = linearSchedule(settings.pStart, settings.pEnd);
+  const scaleAt = importanceScale(settings);
   const stepKey = foldIn(key, "steps");
   return (step) => ({
     key: foldIn(stepKey, step),
     scalars: {
       ...adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
       p: scheduleAt(exponent, step, settings.steps),
-      importanceScale: importanceScaleAt(settings, step, settings.steps),
+      importanceScale: scaleAt(step),
     },
   });
 }
 
 /** What importance minimality's coefficient is multiplied by: the rise from 0, times the fall to its end; they may overlap. */
-function importanceScaleAt(
-  { importanceRise, importanceFall, importanceEnd }: SpdSettings,
-  step: number,
-  steps: number,
-): number {
+function importanceScale({
+  importanceRise,
+  importanceFall,
+  importanceEnd,
+  steps,
+}: SpdSettings): (step: number) => number {
   const rise = importanceRise > 0 ? linear([0, 0], [importanceRise, 1]) : constantSchedule(1);
   const fall = importanceFall < 1 ? linear([importanceFall, 1], [1, importanceEnd]) : constantSchedule(1);
-  return scheduleAt(rise, step, steps) * scheduleAt(fall, step, steps);
+  return (step) => scheduleAt(rise, step, steps) * scheduleAt(fall, step, steps);
 }
 
 function linear(...points: readonly (readonly [at: number, value: number])[]): readonly Knot[] {
@@ -112,7 +114,7 @@ export function compileSpd(
   const p = settings.pStart === settings.pEnd ? settings.pStart : input("p", "", {});
   const steady = settings.importanceRise === 0 && settings.importanceFall === 1;
   const importanceScale = steady ? 1 : input("importanceScale", "", {});
-  const weights = weightInputs(target.network);
+  const weights = weightInputs(target.network.weights);
   return compileOptimisation(
     {
       layout,
@@ -136,7 +138,7 @@ async function warmUp(
 ): Promise<NamedValues> {
   if (settings.warmupSteps === 0) return start;
   const layout = layoutOf(network.sites.flatMap((site) => subcomponentWeights(site, settings.components)));
-  const weights = weightInputs(network);
+  const weights = weightInputs(network.weights);
   const stepper = await compileOptimisation(
     {
       layout,
@@ -168,13 +170,4 @@ async function warmUp(
   } finally {
     await stepper.dispose();
   }
-}
-
-function weightInputs(network: Network): Tensors {
-  return Object.fromEntries(
-    network.weights.map(({ name, axes, shape }) => [
-      name,
-      input(name, axes, Object.fromEntries(axisNames(axes).map((axis, i) => [axis, shape[i]!]))),
-    ]),
-  );
 }

@@ -2,6 +2,7 @@
 import { MechanistError } from "../../error.ts";
 import { axisNames, joinAxes, type Names, sizeOf, type Without } from "../axes.ts";
 import { axisSize, node, sizesOf, type Tensor } from "../tensor.ts";
+import { sum } from "./reduce.ts";
 
 /**
  * The same tensor under other axis names: `rename(x, "pos -> key")`, several as `"a -> b, c -> d"`.
@@ -82,20 +83,7 @@ export function broadcast<O extends string>(x: Tensor, axes: O, sizes: Readonly<
     shape: names.map((name) => sizes[name]!),
     dtype: x.dtype,
     attributes: {},
-    derivative: (g) => [transpose(added.length > 0 ? sumOver(g, added) : g, x.axes)],
-  });
-}
-
-// `sum` lives in reduce.ts, which needs this file; a node is all that is wanted here.
-function sumOver(x: Tensor, over: readonly string[]): Tensor {
-  const kept = axisNames(x.axes).filter((name) => !over.includes(name));
-  return node({
-    op: "sum",
-    inputs: [x],
-    axes: kept.join(" "),
-    shape: kept.map((name) => axisSize(x, name)),
-    attributes: { over },
-    derivative: (g) => [broadcast(g, x.axes, sizesOf(x))],
+    derivative: (g) => [transpose(added.length > 0 ? (sum(g, added.join(" ")) as Tensor) : g, x.axes)],
   });
 }
 

@@ -10,7 +10,7 @@ import { byTotal, identityOrder } from "../../evidence/assignment.ts";
 import { matchColumns } from "../../evidence/mean-max-cosine.ts";
 import { PROBE_MAGNITUDE, probeImportances, probeInputs } from "../../evidence/probe.ts";
 import { denseError, identityError } from "../../evidence/target-ci-error.ts";
-import type { Network, Site } from "../../network/network.ts";
+import { type Network, type Site, weightInputs } from "../../network/network.ts";
 import { constant, input, scalar, type Tensor } from "../../tensor/index.ts";
 
 /** One site taken apart. Arrays are row-major. */
@@ -113,11 +113,7 @@ export class Laboratory {
   }
 
   #plain(x: Tensor): Tensor {
-    const weights = this.#network.weights.map(({ name, axes, shape }) => {
-      const sizes = Object.fromEntries(axes.split(" ").map((axis, i) => [axis, shape[i]!]));
-      return [name, input(name, axes, sizes)] as const;
-    });
-    return this.#network.forward(Object.fromEntries(weights), x);
+    return this.#network.forward(weightInputs(this.#network.weights), x);
   }
 
   #masked(decomposition: ParameterDecomposition, x: Tensor, addresses: readonly string[]): Tensor {
