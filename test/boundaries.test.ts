@@ -7,21 +7,57 @@ import { describe, expect, test } from "vitest";
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   engine: ["tensor"],
-  network: ["engine", "tensor"],
-  data: ["engine", "tensor"],
-  training: ["network", "data", "engine", "tensor"],
-  decomposition: ["training", "network", "data", "engine", "tensor"],
-  evidence: ["decomposition", "training", "network", "data", "engine", "tensor"],
-  run: ["training", "engine", "tensor"],
-  server: ["run", "evidence", "decomposition", "training", "network", "data", "engine", "tensor"],
-  cli: ["server", "run", "evidence", "decomposition", "training", "network", "data", "engine", "tensor"],
-  ui: ["run", "evidence", "decomposition", "training", "network", "data", "engine", "tensor"],
+  file: ["engine", "tensor"],
+  network: ["file", "engine", "tensor"],
+  data: ["file", "engine", "tensor"],
+  training: ["network", "data", "file", "engine", "tensor"],
+  intervention: ["training", "network", "data", "file", "engine", "tensor"],
+  decomposition: ["training", "network", "data", "file", "engine", "tensor"],
+  evidence: ["decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],
+  run: ["training", "file", "engine", "tensor"],
+  server: [
+    "run",
+    "evidence",
+    "decomposition",
+    "intervention",
+    "training",
+    "network",
+    "data",
+    "file",
+    "engine",
+    "tensor",
+  ],
+  cli: [
+    "server",
+    "run",
+    "evidence",
+    "decomposition",
+    "intervention",
+    "training",
+    "network",
+    "data",
+    "file",
+    "engine",
+    "tensor",
+  ],
+  ui: ["run", "evidence", "decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],
 };
 
 /** Layers whose every file runs in a browser. */
-const ISOMORPHIC = ["tensor", "engine", "network", "data", "training", "decomposition", "evidence", "ui"];
+const ISOMORPHIC = [
+  "tensor",
+  "engine",
+  "file",
+  "network",
+  "data",
+  "training",
+  "intervention",
+  "decomposition",
+  "evidence",
+  "ui",
+];
 /** The files of `run` that the page uses. */
-const ISOMORPHIC_FILES = ["safetensors", "stored-numbers", "document"].map((name) => `src/run/${name}.ts`);
+const ISOMORPHIC_FILES = ["document"].map((name) => `src/run/${name}.ts`);
 
 interface Import {
   readonly file: string;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MechanistError } from "../error.ts";
 import type { Checkpoint } from "../training/loop.ts";
 import { diskFailure, type Files, writeAtomic } from "./atomic.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
 
 /** The version of what a checkpoint's metadata and names mean. */
 const CHECKPOINT_SCHEMA = 1;

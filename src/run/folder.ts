@@ -9,7 +9,7 @@ import { digestOf } from "./digest.ts";
 import { type DecomposeRecord, parseRunRecord, RUN_SCHEMA, type RunRecord, type TrainRecord } from "./document.ts";
 import { MetricsLog } from "./metrics.ts";
 import { effectiveStatus, processStart } from "./process.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
 
 const RECORD = "run.json";
 const METRICS = "metrics.jsonl";

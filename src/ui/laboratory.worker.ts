@@ -2,7 +2,7 @@
 import { MechanistError } from "../error.ts";
 import type { Network } from "../network/network.ts";
 import { tms } from "../network/tms.ts";
-import { readSafetensors } from "../run/safetensors.ts";
+import { readSafetensors } from "../file/safetensors.ts";
 import { Laboratory } from "./model/laboratory.ts";
 import type { LoadRequest, Reply, Request } from "./model/laboratory-messages.ts";
 

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { values } from "../../src/engine/values.ts";
-import { readSafetensors, writeSafetensors } from "../../src/run/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../src/file/safetensors.ts";
 import { BIN, command, emptyFolder, type Ended, SMALL_SPD, SMALL_TRAINING, startProgram } from "./command.ts";
 
 /** A folder with a network `net` and its decomposition `parts`, copied for each test that spoils it. */

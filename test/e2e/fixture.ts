@@ -5,7 +5,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NamedValues } from "../../src/engine/index.ts";
-import { writeSafetensors } from "../../src/run/safetensors.ts";
+import { writeSafetensors } from "../../src/file/safetensors.ts";
 import { solvedTms, wobble } from "./solved-tms.ts";
 
 export interface FixtureOptions {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { values } from "../../src/engine/values.ts";
 import { environment } from "../../src/run/environment.ts";
 import { RunFolder } from "../../src/run/folder.ts";
-import { readSafetensors } from "../../src/run/safetensors.ts";
+import { readSafetensors } from "../../src/file/safetensors.ts";
 import { listen, type Listening } from "../../src/server/listen.ts";
 
 let dir: string;
