@@ -3,9 +3,9 @@
  * what is done to it on the way is told to it through `Hooks`.
  */
 import { named } from "../settings.ts";
-import { axisNames, input, type Tensor, type Tensors } from "../tensor/index.ts";
+import { axisNames, type DType, input, type Tensor, type Tensors } from "../tensor/index.ts";
 
-/** A weight matrix that can be taken apart: it multiplies an activation `batch d_in` from the right. */
+/** A weight matrix that can be taken apart: it multiplies an activation `… d_in` from the right. */
 export interface Site {
   readonly name: string;
   readonly dIn: number;
@@ -21,33 +21,61 @@ export interface WeightSpec {
   readonly shape: readonly number[];
 }
 
+/** A place in a network where a value can be read and replaced, with the value's axes in memory order. */
+export interface HookPoint {
+  readonly name: string;
+  readonly axes: string;
+}
+
+/** What a network is given: its axes begin with `batch`. */
+export interface InputSpec {
+  readonly axes: "batch feature" | "batch pos" | "batch pos feature";
+  /** `i32` for tokens. */
+  readonly dtype: DType;
+  /** The sizes that do not change from run to run: how many features. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** For tokens: how many there are, ids from 0. */
+  readonly vocab?: number;
+  /** For sequences: the longest. */
+  readonly context?: number;
+}
+
 /** What an onlooker may do while a network runs. */
 export interface Hooks {
   /**
    * Stands in for the product of an activation with a site's matrix.
    *
-   * @param activation `batch d_in`
+   * @param activation `… d_in`: `batch` first, then `pos` where the network has positions
    * @param matrix     `d_in d_out`
-   * @returns          `batch d_out`, or nothing to leave the product as it is
+   * @returns          `… d_out`, or nothing to leave the product as it is
    */
-  readonly matmul?: (
-    site: Site,
-    activation: Tensor<"batch d_in">,
-    matrix: Tensor<"d_in d_out">,
-  ) => Tensor<"batch d_out"> | undefined;
+  readonly matmul?: (site: Site, activation: Tensor, matrix: Tensor<"d_in d_out">) => Tensor | undefined;
+  /**
+   * Sees the value at a hook point. What it returns stands in for the value from there on; nothing leaves it as it is.
+   */
+  readonly at?: (point: string, value: Tensor) => Tensor | undefined;
+}
+
+/** The value at a hook point as it goes on from there. */
+export function passing<A extends string>(hooks: Hooks, point: string, value: Tensor<A>): Tensor<A> {
+  return (hooks.at?.(point, value) as Tensor<A> | undefined) ?? value;
 }
 
 /** A network that can be trained, run and taken apart. */
 export interface Network {
+  readonly input: InputSpec;
   /** Its matrices, in the order an activation meets them. */
   readonly sites: readonly Site[];
   readonly weights: readonly WeightSpec[];
+  /** Where values can be read and replaced, in the order they are met. */
+  readonly points: readonly HookPoint[];
   /**
    * The output for a batch of inputs, both with `batch` as their first axis.
    *
    * @param weights every weight by name
+   * @param padding `batch`, i32: for sequences, how many positions at the start of each row are no part of it
    */
-  forward(weights: Tensors, x: Tensor, hooks?: Hooks): Tensor;
+  forward(weights: Tensors, x: Tensor, hooks?: Hooks, padding?: Tensor<"batch">): Tensor;
   /** A site's matrix `d_in d_out`, made of the weights. */
   matrix(weights: Tensors, site: string): Tensor<"d_in d_out">;
 }

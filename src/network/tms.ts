@@ -6,7 +6,7 @@
  * The two uses of `W` are two sites, `linear1` and `linear2`, and are taken apart separately.
  */
 import { add, constant, einsum, relabel, relu, rename, type Tensor, type Tensors, transpose } from "../tensor/index.ts";
-import type { Hooks, Network, Site, WeightSpec } from "./network.ts";
+import { type Hooks, type Network, passing, type Site, type WeightSpec } from "./network.ts";
 
 export interface TmsShape {
   /** n, the number of input features. */
@@ -37,14 +37,28 @@ export function tms({ features, hidden, identity }: TmsShape): Network {
   const forward = (given: Tensors, x: Tensor, hooks: Hooks = {}): Tensor => {
     const through = (site: Site, activation: Tensor<"batch d_in">): Tensor<"batch d_out"> => {
       const W = matrix(given, site.name);
-      return hooks.matmul?.(site, activation, W) ?? einsum("batch d_in, d_in d_out -> batch d_out", activation, W);
+      const product = hooks.matmul?.(site, activation, W) as Tensor<"batch d_out"> | undefined;
+      return product ?? einsum("batch d_in, d_in d_out -> batch d_out", activation, W);
     };
     const onward = (product: Tensor<"batch d_out">): Tensor<"batch d_in"> => rename(product, "d_out -> d_in");
     const first = onward(through(linear1, relabel(x, "batch d_in")));
     const between = identity ? onward(through(middle, first)) : first;
-    const preactivation = rename<"batch feature">(through(linear2, between), "d_out -> feature");
-    return relu(add(preactivation, given.b as Tensor<"feature">));
+    const hidden = passing(hooks, "hook_hidden", rename<"batch hidden">(between, "d_in -> hidden"));
+    const product = rename<"batch feature">(through(linear2, relabel(hidden, "batch d_in")), "d_out -> feature");
+    const preactivation = passing(hooks, "hook_pre", add(product, given.b as Tensor<"feature">));
+    return passing(hooks, "hook_post", relu(preactivation));
   };
 
-  return { sites: identity ? [linear1, middle, linear2] : [linear1, linear2], weights, forward, matrix };
+  return {
+    input: { axes: "batch feature", dtype: "f32", sizes: { feature: features } },
+    sites: identity ? [linear1, middle, linear2] : [linear1, linear2],
+    weights,
+    points: [
+      { name: "hook_hidden", axes: "batch hidden" },
+      { name: "hook_pre", axes: "batch feature" },
+      { name: "hook_post", axes: "batch feature" },
+    ],
+    forward,
+    matrix,
+  };
 }

@@ -104,7 +104,7 @@ export function cleanRun(
   const output = network.forward(weights, x, {
     matmul: (site, activation) => {
       if (!network.sites.some(({ name }) => name === site.name)) return undefined;
-      const inner = innerActivation(activation, subcomponentsOf(components, site));
+      const inner = innerActivation(activation as Tensor<"batch d_in">, subcomponentsOf(components, site));
       importances[site.name] = causalImportance(components, site, inner, lowerLeak);
       return undefined;
     },
@@ -123,8 +123,9 @@ function stochasticHooks(
   withDelta: boolean,
 ): Hooks {
   return {
-    matmul: (site, activation) => {
+    matmul: (site, seen) => {
       if (!sites.some(({ name }) => name === site.name)) return undefined;
+      const activation = seen as Tensor<"batch d_in">;
       const parts = subcomponentsOf(components, site);
       const { lower } = importances[site.name]!;
       const sizes = { C: axisSize(lower, "C"), batch: axisSize(lower, "batch") };

@@ -69,7 +69,8 @@ export class ParameterDecomposition implements Decomposition {
 
   masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}): Tensor {
     const hooks: Hooks = {
-      matmul: (site, activation, W) => {
+      matmul: (site, seen, W) => {
+        const activation = seen as Tensor<"batch d_in">;
         const mask = masks[site.name];
         if (mask === undefined) return undefined;
         const parts = subcomponentsOf(this.tensors, site);

@@ -11,6 +11,7 @@ import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { spdObjective } from "./objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
+import { prune, type PruneSubject } from "./prune.ts";
 import type { SpdSettings } from "./settings.ts";
 import { initialSubcomponents, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
@@ -23,7 +24,7 @@ export interface SpdTarget {
 }
 
 /** What a run found. */
-export interface SpdResult extends StageResult {
+export interface SpdResult extends Omit<StageResult, "tensors"> {
   /** `<site>.V`, `<site>.U` and `<site>.gate.…` for each site. */
   readonly components: NamedValues;
 }
@@ -37,7 +38,7 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
     options.resume?.tensors ?? (await warmUp(target, settings, firstComponents(target, settings, key), options));
   const stepper = await compileSpd(target, settings, layout, start, options);
   try {
-    const result = await runStage(
+    const { tensors, ...result } = await runStage(
       {
         name: "decompose",
         stepper,
@@ -45,13 +46,19 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
         steps: settings.steps,
         inputsAt: spdInputs(settings, key),
         tensors: savedState(layout),
+        ...(settings.prune > 0 && { finish: (last) => prune(pruneSubject(target, settings, key), last, options) }),
       },
       options,
     );
-    return { ...result, components: weightsOf(layout, stepper) };
+    return { ...result, components: weightsOf(layout, tensors) };
   } finally {
     await stepper.dispose();
   }
+}
+
+function pruneSubject({ network, weights, batch }: SpdTarget, settings: SpdSettings, key: Key): PruneSubject {
+  const batches = Math.ceil(settings.prune / settings.batch);
+  return { network, weights, x: batch(settings.batch), batches, key: foldIn(key, "prune") };
 }
 
 /** What each step of the main stage is given. */
@@ -155,7 +162,7 @@ async function warmUp(
   );
   try {
     const { signal, onProgress } = options;
-    await runStage(
+    const { tensors } = await runStage(
       {
         name: "warm up",
         stepper,
@@ -166,7 +173,7 @@ async function warmUp(
       },
       { ...(signal && { signal }), ...(onProgress && { onProgress }) },
     );
-    return { ...start, ...weightsOf(layout, stepper) };
+    return { ...start, ...weightsOf(layout, tensors) };
   } finally {
     await stepper.dispose();
   }

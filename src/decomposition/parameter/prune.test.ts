@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import { interpret, type NamedValues, values } from "../../engine/index.ts";
+import { tms } from "../../network/tms.ts";
+import { sparseFeatures } from "../../data/sparse-feature.ts";
+import { axisNames, constant, keyFromSeed, sizeOf } from "../../tensor/index.ts";
+import type { Checkpoint } from "../../training/loop.ts";
+import { resolveTarget } from "../../training/targets.ts";
+import { decompose, resolveMethod } from "../methods.ts";
+import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
+import { prune, type PruneSubject } from "./prune.ts";
+
+const network = tms({ features: 3, hidden: 2, identity: false });
+const weights: NamedValues = {
+  W: values("feature hidden", [3, 2], [1, 0, -0.5, 0.8, -0.5, -0.8]),
+  b: values("feature", [3], [0, -0.1, 0.1]),
+};
+/** By site: always important, never, where its inner activation exceeds a bound that one example in some hundred reaches, never. */
+const C = 4;
+
+/** Gates of width 1, `importance = clamp(4 gelu(W_in h + b_in) + b_out)`. */
+const GATES = { W_in: [0, 0.3, 100, 0], b_in: [0.2, 0.1, -99, -7], W_out: [1, 0.4, 1, 3], b_out: [0.6, -1, 0, -1e-6] };
+
+/** Components of arbitrary numbers; component 2 of each site reads feature 0 alone, with an inner activation up to 1. */
+function components(): NamedValues {
+  return Object.fromEntries(
+    componentWeights(network.sites, C, 1).map(({ name, axes, shape }, k) => {
+      const field = name.split(".").at(-1)! as keyof typeof GATES;
+      const plain = Array.from({ length: sizeOf(shape) }, (_, i) => Math.fround(Math.sin(3 * k + i)));
+      if (field in GATES) return [name, values(axes, shape, GATES[field])];
+      const data = axisNames(axes).at(-1) === "C" ? plain.map((x, i) => (i % C === 2 ? Number(i === 2) : x)) : plain;
+      return [name, values(axes, shape, data)];
+    }),
+  );
+}
+
+const subject: PruneSubject = {
+  network,
+  weights,
+  x: sparseFeatures("data", { features: 3, batch: 256, probability: 0.3 }),
+  batches: 20,
+  key: keyFromSeed(1),
+};
+
+/** What a tensor has for one component. */
+function part(named: NamedValues, name: string, c: number): number[] {
+  const { data, axes, shape } = named[name]!;
+  const inner = axes.startsWith("C") ? sizeOf(shape) / C : 1;
+  return Array.from(data).filter((_, i) => Math.floor(i / inner) % C === c);
+}
+
+describe("pruning", () => {
+  const before = { ...components(), "adamw.m": values("parameter", [2], [1, 2]) };
+  const pruning = prune(subject, before, { threads: 1 });
+
+  test("what never matters becomes 0, gate and all; everything else keeps its bits, even what matters rarely", async () => {
+    const after = await pruning;
+    expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());
+    for (const { name } of componentWeights(network.sites, C, 1)) {
+      for (const c of [0, 2]) expect(part(after, name, c), `${name} of ${c}`).toEqual(part(before, name, c));
+      for (const c of [1, 3]) expect(new Set(part(after, name, c)), `${name} of ${c}`).toEqual(new Set([0]));
+      expect(part(before, name, 1).some((x) => x !== 0)).toBe(true);
+    }
+    expect(after["adamw.m"]).toEqual(before["adamw.m"]);
+  });
+
+  test("a sample too small to see a rare component takes it for dead", async () => {
+    const x = sparseFeatures("data", { features: 3, batch: 4, probability: 0.3 });
+    const after = await prune({ ...subject, x, batches: 1 }, before, { threads: 1 });
+    expect([part(after, "linear1.U", 0), part(after, "linear1.U", 2)]).toEqual([part(before, "linear1.U", 0), [0, 0]]);
+  });
+
+  test("once more changes nothing", async () => {
+    expect(await prune(subject, await pruning, { threads: 1 })).toEqual(await pruning);
+  });
+
+  test("the dead have importance 0 on any input, and the remainder has taken over what they held", async () => {
+    const decomposition = new ParameterDecomposition(network, weights, await pruning);
+    const x = constant("batch feature", { batch: 3, feature: 3 }, [0, 0, 0, 50, -9, 3, 0.5, 0, 1]);
+    const ones = (axes: string, sizes: Record<string, number>): ReturnType<typeof constant> => constant(axes, sizes, 1);
+    const sites = network.sites.map(({ name }) => name);
+    const all = (tensor: ReturnType<typeof constant>): Record<string, typeof tensor> =>
+      Object.fromEntries(sites.map((site) => [site, tensor]));
+    const { linear1, linear2, whole, target } = interpret(
+      {
+        ...decomposition.activity(x),
+        whole: decomposition.masked(
+          x,
+          all(ones("C batch", { C, batch: 3 })) as Parameters<typeof decomposition.masked>[1],
+          all(ones("batch", { batch: 3 })),
+        ),
+        target: network.forward(decomposition.tensors, x),
+      },
+      decomposition.values,
+    );
+    for (const site of [linear1!, linear2!])
+      for (const c of [1, 3]) expect(Array.from(site.data.slice(3 * c, 3 * c + 3))).toEqual([0, 0, 0]);
+    whole!.data.forEach((y, i) => expect(y).toBeCloseTo(target!.data[i]!, 12));
+  });
+});
+
+describe("a run that prunes", () => {
+  const target = resolveTarget("tms", { set: { features: 3 } });
+  const set = { steps: 40, batch: 64, components: 6, gateWidth: 2, prune: 256, importanceMinimality: 1 };
+  const document = resolveMethod("spd", { target, preset: "default", set });
+  const options = { threads: 1, checkpointEvery: 20 };
+
+  test("ends with the last checkpoint's bits, and goes on to them from any checkpoint, the last one too", async () => {
+    const checkpoints: Checkpoint[] = [];
+    const { components: whole } = await decompose(document, weights, {
+      ...options,
+      onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint),
+    });
+    expect(checkpoints.map(({ step }) => step)).toEqual([20, 40]);
+    expect(whole).toEqual(Object.fromEntries(Object.keys(whole).map((name) => [name, checkpoints[1]!.tensors[name]])));
+    for (const resume of checkpoints)
+      expect((await decompose(document, weights, { ...options, resume })).components).toEqual(whole);
+    const kept = await decompose(
+      { ...document, settings: { ...document.settings, prune: 0 } } as typeof document,
+      weights,
+      options,
+    );
+    const zeros = (named: NamedValues): number => Array.from(named["linear1.U"]!.data).filter((x) => x === 0).length;
+    expect(zeros(kept.components)).toBe(0);
+    expect(zeros(whole)).toBeGreaterThan(0);
+  });
+});

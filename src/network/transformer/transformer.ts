@@ -1,0 +1,140 @@
+/** A decoder-only transformer as a pure function of named weights. */
+import {
+  add,
+  axisNames,
+  axisSize,
+  broadcast,
+  contract,
+  div,
+  gather,
+  mul,
+  relabel,
+  reshape,
+  tanh,
+  type Tensor,
+  type Tensors,
+  transpose,
+} from "../../tensor/index.ts";
+import { type Hooks, type Network, passing, type Site, type WeightSpec } from "../network.ts";
+import { attention } from "./attention.ts";
+import type { Block } from "./block.ts";
+import type { TransformerConfig } from "./config.ts";
+import { mlp } from "./mlp.ts";
+import { norm } from "./norm.ts";
+import { transformerPoints } from "./points.ts";
+import { positionEmbedding, positionIds, positionTable } from "./positions.ts";
+import { transformerWeights } from "./weights.ts";
+
+/** A network that is a transformer, with what decides it. */
+export interface Transformer extends Network {
+  readonly config: TransformerConfig;
+}
+
+/** How many axes of a matrix are what it reads: all but the last for `W_O`, the first for the others. */
+const readsOf = (name: string): number => (name.endsWith("attn.W_O") ? 2 : 1);
+
+/** The matrices of the blocks, as sites: heads lie side by side along what `W_Q` writes and `W_O` reads. */
+function sitesOf(weights: readonly WeightSpec[]): Site[] {
+  return weights
+    .filter(({ name }) => /^blocks\.\d+\.(attn|mlp)\.W_/.test(name))
+    .map(({ name, shape }) => {
+      const size = (from: number, to?: number): number => shape.slice(from, to).reduce((a, b) => a * b, 1);
+      return { name, dIn: size(0, readsOf(name)), dOut: size(readsOf(name)) };
+    });
+}
+
+/** The network's function, its sites and its hook points. */
+export function transformer(config: TransformerConfig): Transformer {
+  const weights = transformerWeights(config);
+  const sites = sitesOf(weights);
+  const siteNamed = new Map(sites.map((site) => [site.name, site]));
+
+  const matrix = (given: Tensors, name: string): Tensor<"d_in d_out"> => {
+    const { dIn, dOut } = siteNamed.get(name)!;
+    return reshape(given[name]!, "d_in d_out", { d_in: dIn, d_out: dOut });
+  };
+
+  const product = (given: Tensors, hooks: Hooks, name: string, activation: Tensor): Tensor => {
+    const site = siteNamed.get(name)!;
+    const W = given[name]!;
+    const written = axisNames(W.axes).slice(readsOf(name));
+    const sizes = { batch: axisSize(activation, "batch"), pos: axisSize(activation, "pos") };
+    const flat = reshape(activation, "batch pos d_in", { ...sizes, d_in: site.dIn });
+    const M = matrix(given, name);
+    const out = hooks.matmul?.(site, flat, M) ?? contract(flat, M, "batch pos d_out");
+    const outSizes = Object.fromEntries(written.map((axis) => [axis, axisSize(W, axis)]));
+    return reshape(out, ["batch", "pos", ...written].join(" "), { ...sizes, ...outSizes });
+  };
+
+  const forward = (given: Tensors, tokens: Tensor, hooks: Hooks = {}, padding?: Tensor<"batch">): Tensor => {
+    const [batch, pos] = [axisSize(tokens, "batch"), axisSize(tokens, "pos")];
+    const ids = positionIds(pos, padding);
+    let stream = passing(hooks, "hook_embed", embedded(config, given, tokens));
+    const table = positionTable(config, given);
+    let shortform: Tensor | undefined;
+    if (table !== undefined && config.positions.kind === "absolute") {
+      const rows = positionEmbedding(table, ids);
+      const everywhere = broadcast(rows, "batch pos d_model", { batch, pos, d_model: config.dModel });
+      const seen = passing(hooks, "hook_pos_embed", everywhere);
+      if (config.positions.addedTo === "residual") stream = add(stream, seen);
+      else shortform = seen;
+    }
+    for (let layer = 0; layer < config.layers; layer++) {
+      const name = `blocks.${layer}`;
+      const block: Block = {
+        config,
+        layer,
+        name,
+        weights: given,
+        hooks,
+        ids,
+        shortform,
+        padding,
+        product: (site, activation) => product(given, hooks, `${name}.${site}`, activation),
+      };
+      stream = through(block, stream);
+    }
+    const final = norm(config.norm, given, "ln_final", stream, hooks);
+    return capped(config, passing(hooks, "unembed.hook_out", unembedded(config, given, final)));
+  };
+
+  return {
+    config,
+    input: { axes: "batch pos", dtype: "i32", sizes: {}, vocab: config.vocab, context: config.context },
+    sites,
+    weights,
+    points: transformerPoints(config),
+    forward,
+    matrix,
+  };
+}
+
+function embedded({ embedScale }: TransformerConfig, given: Tensors, tokens: Tensor): Tensor {
+  const rows = gather(given["embed.W_E"] as Tensor<"vocab d_model">, tokens, "vocab") as Tensor;
+  return embedScale === 1 ? rows : mul(rows, embedScale);
+}
+
+/** One block: attention and MLP, one after the other or side by side, each added to the residual stream. */
+function through(block: Block, stream: Tensor): Tensor {
+  const { config, weights, hooks, name } = block;
+  const pre = passing(hooks, `${name}.hook_resid_pre`, stream);
+  const added = (point: string, post: string, x: Tensor): Tensor =>
+    passing(hooks, `${name}.${point}`, config.norm.post ? norm(config.norm, weights, `${name}.${post}`, x, hooks) : x);
+  const attentionOut = added("hook_attn_out", "ln1_post", attention(block, pre));
+  const mid = add(pre, attentionOut);
+  if (config.mlp === undefined) return passing(hooks, `${name}.hook_resid_post`, mid);
+  const read = config.parallel ? pre : passing(hooks, `${name}.hook_resid_mid`, mid);
+  const mlpOut = added("hook_mlp_out", "ln2_post", mlp(block, config.mlp, passing(hooks, `${name}.hook_mlp_in`, read)));
+  return passing(hooks, `${name}.hook_resid_post`, add(config.parallel ? mid : read, mlpOut));
+}
+
+function unembedded({ tied }: TransformerConfig, given: Tensors, stream: Tensor): Tensor {
+  const W_U = tied ? transpose(given["embed.W_E"]!, "d_model vocab") : given["unembed.W_U"]!;
+  const logits = contract(stream, W_U, "batch pos vocab");
+  const bias = given["unembed.b_U"];
+  return bias === undefined ? logits : add(logits, relabel(bias, "vocab"));
+}
+
+function capped({ logitCap }: TransformerConfig, logits: Tensor): Tensor {
+  return logitCap > 0 ? mul(tanh(div(logits, logitCap)), logitCap) : logits;
+}
