@@ -56,10 +56,17 @@ export interface Stage {
   readonly inputsAt: (step: number) => StepInputs;
   /** The state by the names it is saved under. */
   readonly tensors: (state: NamedValues) => NamedValues;
+  /**
+   * What becomes of those after the last step, before the last checkpoint has them; absent, nothing. A stage that goes on from its last
+   * checkpoint has no step to take and finds it done.
+   */
+  readonly finish?: (tensors: NamedValues) => Promise<NamedValues>;
 }
 
 /** Where a stage ended. */
 export interface StageResult {
+  /** The state as the last checkpoint has it. */
+  readonly tensors: NamedValues;
   readonly metrics: Readonly<Record<string, number>>;
   readonly stepsPerSecond: number;
 }
@@ -82,6 +89,7 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
   let metrics: Record<string, number> = {};
   let reported = 0;
   let perCall = 1;
+  let last: NamedValues | undefined;
   for (let step = from; step < steps;) {
     if (options.signal?.aborted) {
       await options.onCheckpoint?.({ step, tensors: stage.tensors(stepper.state()) });
@@ -107,12 +115,17 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
       reported = now;
       options.onProgress({ stage: stage.name, step, steps, stepsPerSecond, metrics });
     }
+    if (step === steps) {
+      const tensors = stage.tensors(stepper.state());
+      last = stage.finish ? await stage.finish(tensors) : tensors;
+    }
     if (options.onCheckpoint && (step % checkpointEvery === 0 || step === steps)) {
-      await options.onCheckpoint({ step, tensors: stage.tensors(stepper.state()) });
+      await options.onCheckpoint({ step, tensors: last ?? stage.tensors(stepper.state()) });
     }
     await breathe();
   }
-  return { metrics, stepsPerSecond: ((steps - from) * 1000) / (performance.now() - began) };
+  const tensors = last ?? stage.tensors(stepper.state());
+  return { tensors, metrics, stepsPerSecond: ((steps - from) * 1000) / (performance.now() - began) };
 }
 
 /** Lets timers, signals and requests have their turn between calls. */

@@ -73,7 +73,7 @@ export function savedState(layout: Layout): (state: NamedValues) => NamedValues 
   });
 }
 
-/** The weights alone. */
-export function weightsOf(layout: Layout, stepper: Stepper): NamedValues {
-  return unpackValues(layout, stepper.state().parameters!.data);
+/** The weights alone, of a saved state. */
+export function weightsOf(layout: Layout, saved: NamedValues): NamedValues {
+  return Object.fromEntries(layout.entries.map(({ name }) => [name, saved[name]!]));
 }

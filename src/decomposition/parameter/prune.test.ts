@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { interpret, type NamedValues, values } from "../../engine/index.ts";
 import { tms } from "../../network/tms.ts";
 import { sparseFeatures } from "../../data/sparse-feature.ts";
-import { axisNames, constant, keyFromSeed, sizeOf } from "../../tensor/index.ts";
+import { axisNames, constant, keyFromSeed, sizeOf, type Tensor } from "../../tensor/index.ts";
 import type { Checkpoint } from "../../training/loop.ts";
 import { resolveTarget } from "../../training/targets.ts";
+import type { Masks } from "../decomposition.ts";
 import { decompose, resolveMethod } from "../methods.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 import { prune, type PruneSubject } from "./prune.ts";
@@ -76,22 +77,15 @@ describe("pruning", () => {
   test("the dead have importance 0 on any input, and the remainder has taken over what they held", async () => {
     const decomposition = new ParameterDecomposition(network, weights, await pruning);
     const x = constant("batch feature", { batch: 3, feature: 3 }, [0, 0, 0, 50, -9, 3, 0.5, 0, 1]);
-    const ones = (axes: string, sizes: Record<string, number>): ReturnType<typeof constant> => constant(axes, sizes, 1);
-    const sites = network.sites.map(({ name }) => name);
-    const all = (tensor: ReturnType<typeof constant>): Record<string, typeof tensor> =>
-      Object.fromEntries(sites.map((site) => [site, tensor]));
-    const { linear1, linear2, whole, target } = interpret(
-      {
-        ...decomposition.activity(x),
-        whole: decomposition.masked(
-          x,
-          all(ones("C batch", { C, batch: 3 })) as Parameters<typeof decomposition.masked>[1],
-          all(ones("batch", { batch: 3 })),
-        ),
-        target: network.forward(decomposition.tensors, x),
-      },
-      decomposition.values,
-    );
+    const every = (axes: string, sizes: Record<string, number>): Record<string, Tensor> =>
+      Object.fromEntries(network.sites.map(({ name }) => [name, constant(axes, sizes, 1)]));
+    const masks = every("C batch", { C, batch: 3 }) as Masks;
+    const program: Record<string, Tensor> = {
+      ...decomposition.activity(x),
+      whole: decomposition.masked(x, masks, every("batch", { batch: 3 })),
+      target: network.forward(decomposition.tensors, x),
+    };
+    const { linear1, linear2, whole, target } = interpret(program, decomposition.values);
     for (const site of [linear1!, linear2!])
       for (const c of [1, 3]) expect(Array.from(site.data.slice(3 * c, 3 * c + 3))).toEqual([0, 0, 0]);
     whole!.data.forEach((y, i) => expect(y).toBeCloseTo(target!.data[i]!, 12));

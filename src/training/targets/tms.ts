@@ -21,7 +21,7 @@ import { type LoopOptions, runStage } from "../loop.ts";
 import { compileOptimisation, savedState, weightsOf } from "../optimise.ts";
 import { layoutOf } from "../parameters.ts";
 import { cosineSchedule, scheduleAt } from "../schedule.ts";
-import type { Trained } from "../targets.ts";
+import type { Target, TrainDocument, Trained } from "../target.ts";
 
 /** Everything that decides a trained TMS. */
 export const tmsSettings = z.strictObject({
@@ -150,7 +150,7 @@ async function trainOnce(settings: TmsSettings, attempt: number, options: LoopOp
   const stepKey = foldIn(key, "steps");
   const schedule = cosineSchedule(settings.learningRate, settings.finalLearningRate);
   try {
-    const result = await runStage(
+    const { tensors, ...result } = await runStage(
       {
         name: "train",
         stepper,
@@ -164,8 +164,55 @@ async function trainOnce(settings: TmsSettings, attempt: number, options: LoopOp
       },
       options,
     );
-    return { ...result, weights: weightsOf(layout, stepper) };
+    return { ...result, weights: weightsOf(layout, tensors) };
   } finally {
     await stepper.dispose();
   }
 }
+
+const asTms = (settings: TrainDocument["settings"]): TmsSettings => settings as unknown as TmsSettings;
+/** What the published targets have in common, where ours differ. */
+const plain = { start: "linear", featureProbability: 0.05, attempts: 1 };
+const published = "Bushnaq, Braun & Sharkey 2025 (SPD), appendix";
+
+/** The toy model of superposition as a target. */
+export const tmsTarget: Target = {
+  summary: "toy model of superposition: n features through m < n hidden dimensions",
+  schema: tmsSettings,
+  presets: {
+    default: { summary: "any size, trained until every feature has a place", source: "Mechanist", settings: {} },
+    quick: {
+      summary: "any size, 3,000 steps: for a first look",
+      source: "Mechanist",
+      settings: { steps: 3000 },
+    },
+    "tms-5-2": {
+      summary: "5 features, 2 dimensions",
+      source: published,
+      settings: { ...plain, features: 5, hidden: 2, bias: "uniform" },
+    },
+    "tms-5-2-id": {
+      summary: "5-2 with a frozen identity between",
+      source: published,
+      settings: { ...plain, features: 5, hidden: 2, bias: "uniform", identity: true },
+    },
+    "tms-40-10": {
+      summary: "40 features, 10 dimensions",
+      source: published,
+      settings: { ...plain, features: 40, hidden: 10, batch: 8192 },
+    },
+    "tms-40-10-id": {
+      summary: "40-10 with a frozen identity between",
+      source: published,
+      settings: { ...plain, features: 40, hidden: 10, batch: 8192, identity: true },
+    },
+  },
+  success: [{ metric: "represented", meaning: "features with a place of their own, of all features" }],
+  title: (settings) => {
+    const { features, hidden, identity } = asTms(settings);
+    return `tms-${features}-${hidden}${identity ? "-id" : ""}`;
+  },
+  network: (settings) => tmsNetwork(asTms(settings)),
+  batch: (name, settings, batch) => tmsBatch(name, asTms(settings), batch),
+  train: (settings, options) => trainTms(asTms(settings), options),
+};
