@@ -5,7 +5,7 @@
  * Presets: Mess3 (Marzen & Crutchfield 2017), the random-random-XOR process, and zero-one-random, as Shai et al. 2024
  * ("Transformers represent belief state geometry in their residual stream") train transformers on them.
  */
-import { interpret, type Values } from "../engine/index.ts";
+import type { Values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
 import {
   broadcast,
@@ -21,6 +21,7 @@ import {
   type Tensor,
   uniform,
 } from "../tensor/index.ts";
+import { sampled } from "./draws.ts";
 
 /** A validated model. Arrays are row-major float64. */
 export interface HiddenMarkovModel {
@@ -250,18 +251,11 @@ function chosen(bounds: Tensor, draw: Tensor<"batch">): Tensor<"batch"> {
   return cast(sum(cast(below, "f32"), "outcome"), "i32");
 }
 
-/** Sequences drawn from a key: the numbers of {@link markovSequences}. */
+/** Sequences drawn from a key on the host: the numbers of {@link markovSequences}. */
 export function sampleSequences(
   model: HiddenMarkovModel,
   key: Key,
   sizes: { readonly batch: number; readonly pos: number },
 ): MarkovSequences<Values<"batch pos">> {
-  const drawn = interpret({ ...markovSequences("sequences", model, sizes) }, {}, key);
-  const whole = ({ shape, data }: Values): Values<"batch pos"> => ({
-    axes: "batch pos",
-    shape,
-    dtype: "i32",
-    data: Int32Array.from(data),
-  });
-  return { tokens: whole(drawn.tokens), states: whole(drawn.states) };
+  return sampled({ ...markovSequences("sequences", model, sizes) }, key);
 }
