@@ -18,7 +18,8 @@ export {
 } from "./data/sparse-feature.ts";
 export type { Checkpoint, LoopOptions, MetricsRow, Progress } from "./training/loop.ts";
 export { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "./training/schedule.ts";
-export { resolveTarget, type Target, TARGETS, train, type TrainDocument, type Trained } from "./training/targets.ts";
+export type { Success, Target, TrainDocument, Trained } from "./training/target.ts";
+export { resolveTarget, TARGETS, train } from "./training/targets.ts";
 export type { ComponentInfo, Decomposition, Masks } from "./decomposition/decomposition.ts";
 export { type Address, formatAddress, parseAddress } from "./decomposition/address.ts";
 export {

@@ -3,7 +3,8 @@ import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts
 import { MechanistError } from "../error.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { settingsFrom } from "../settings.ts";
-import { targetNamed, type TrainDocument } from "../training/targets.ts";
+import type { TrainDocument } from "../training/target.ts";
+import { targetNamed } from "../training/targets.ts";
 
 /** How a run's network was, or is to be, trained. */
 export function trainDocumentOf(run: RunFolder): TrainDocument {

@@ -4,7 +4,8 @@ import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { WeightSpec } from "../network/network.ts";
 import { sizeOf } from "../tensor/axes.ts";
-import { targetNamed, type TrainDocument } from "../training/targets.ts";
+import type { TrainDocument } from "../training/target.ts";
+import { targetNamed } from "../training/targets.ts";
 import { fromFile } from "./documents.ts";
 
 /** The weights of a document's network, without whatever else there is. */

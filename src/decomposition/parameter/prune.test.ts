@@ -38,7 +38,7 @@ const subject: PruneSubject = {
   network,
   weights,
   x: sparseFeatures("data", { features: 3, batch: 256, probability: 0.3 }),
-  batches: 20,
+  below: 1e-4,
   key: keyFromSeed(1),
 };
 
@@ -53,7 +53,7 @@ describe("pruning", () => {
   const before = { ...components(), "adamw.m": values("parameter", [2], [1, 2]) };
   const pruning = prune(subject, before, { threads: 1 });
 
-  test("what never matters becomes 0, gate and all; everything else keeps its bits, even what matters rarely", async () => {
+  test("what does not matter becomes 0, gate and all; everything else keeps its bits, even what matters rarely", async () => {
     const after = await pruning;
     expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());
     for (const { name } of componentWeights(network.sites, C, 1)) {
@@ -64,10 +64,10 @@ describe("pruning", () => {
     expect(after["adamw.m"]).toEqual(before["adamw.m"]);
   });
 
-  test("a sample too small to see a rare component takes it for dead", async () => {
-    const x = sparseFeatures("data", { features: 3, batch: 4, probability: 0.3 });
-    const after = await prune({ ...subject, x, batches: 1 }, before, { threads: 1 });
+  test("a higher bound takes the rare one, too; 0 takes none", async () => {
+    const after = await prune({ ...subject, below: 0.1 }, before, { threads: 1 });
     expect([part(after, "linear1.U", 0), part(after, "linear1.U", 2)]).toEqual([part(before, "linear1.U", 0), [0, 0]]);
+    expect(await prune({ ...subject, below: 0 }, before, { threads: 1 })).toEqual(before);
   });
 
   test("once more changes nothing", async () => {
@@ -94,7 +94,7 @@ describe("pruning", () => {
 
 describe("a run that prunes", () => {
   const target = resolveTarget("tms", { set: { features: 3 } });
-  const set = { steps: 40, batch: 64, components: 6, gateWidth: 2, prune: 256, importanceMinimality: 1 };
+  const set = { steps: 40, batch: 64, components: 6, gateWidth: 2, pruneBelow: 0.01, importanceMinimality: 1 };
   const document = resolveMethod("spd", { target, preset: "default", set });
   const options = { threads: 1, checkpointEvery: 20 };
 
@@ -109,7 +109,7 @@ describe("a run that prunes", () => {
     for (const resume of checkpoints)
       expect((await decompose(document, weights, { ...options, resume })).components).toEqual(whole);
     const kept = await decompose(
-      { ...document, settings: { ...document.settings, prune: 0 } } as typeof document,
+      { ...document, settings: { ...document.settings, pruneBelow: 0 } } as typeof document,
       weights,
       options,
     );

@@ -1,30 +1,34 @@
 /**
- * Pruning, the last thing a run does and ours, not the papers': components that never mattered become 0.
+ * Pruning, the last thing a run does and ours, not the papers': components that as good as never matter become 0.
  *
  * Importance minimality closes the gate of a component that nothing needs, and from then on no loss but faithfulness, which only sees the
- * sum, says what its `V` and `U` are: they stay at some small noise. Their masks are random, so that noise was already harmless; but it
- * is not 0, and to measures that compare directions one such component may look like a mechanism. What they held falls to the remainder.
+ * sum, says what its `V` and `U` are: they stay at some small noise, and a gate may still open a little in a corner of the data that is hardly
+ * ever visited. Masks made that noise harmless; but it is not 0, and to measures that compare directions one such component may look like
+ * a mechanism. What they held falls to the remainder.
  */
 import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { foldIn, type Key, max, type Tensor } from "../../tensor/index.ts";
+import { axisSize, foldIn, type Key, mean, type Tensor } from "../../tensor/index.ts";
 import { cleanRun } from "./objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
 
-/** Whose components, and on what data they must matter to stay. */
+/** Over how many examples a component's mean importance is taken. */
+const SAMPLE = 65_536;
+
+/** Whose components, and how much they must matter, and on what data, to stay. */
 export interface PruneSubject {
   readonly network: Network;
   readonly weights: NamedValues;
   /** One batch of inputs, as a program of draws. */
   readonly x: Tensor;
-  /** How many such batches are drawn. */
-  readonly batches: number;
+  /** The least mean importance that stays. */
+  readonly below: number;
   readonly key: Key;
 }
 
 /**
- * Every number of a component that is never important, of its gate too, becomes 0: its importance is then 0 on every input there is. One
- * that mattered a little on one example stays as it is, and so do numbers that belong to no component.
+ * Every number of a component whose mean importance lies below the bound, of its gate too, becomes 0: its importance is then 0 on every
+ * input there is. Numbers of the others, and such as belong to no component, stay as they are.
  *
  * @param components subcomponents and gates by name, `<site>.V` and so on
  */
@@ -34,9 +38,9 @@ export async function prune(
   options: CompileOptions = {},
 ): Promise<NamedValues> {
   const specs = specsOf(subject.network, components);
-  const important = await everImportant(subject, specs, components, options);
+  const importance = await meanImportances(subject, specs, components, options);
   const pruned = specs.map(({ name, axes, site }) => {
-    const keep = important[site]!;
+    const keep = importance[site]!.map((m) => m >= subject.below);
     const tensor = components[name]!;
     // `C` is the first axis of all of them but V, where it is the last.
     const inner = axes.startsWith("C") ? tensor.data.length / keep.length : 1;
@@ -56,29 +60,30 @@ function specsOf({ sites }: Network, components: NamedValues): ComponentSpec[] {
   });
 }
 
-/** For each site, whether each component has importance above 0 on any example of the sample. */
-async function everImportant(
-  { network, weights, x, batches, key }: PruneSubject,
+/** For each site, each component's mean importance over the sample. */
+async function meanImportances(
+  { network, weights, x, key }: PruneSubject,
   specs: readonly ComponentSpec[],
   components: NamedValues,
   options: CompileOptions,
-): Promise<Readonly<Record<string, readonly boolean[]>>> {
+): Promise<Readonly<Record<string, readonly number[]>>> {
   const { importances } = cleanRun(network, weightInputs(network.weights), weightInputs(specs), x);
   const names = network.sites.map(({ name }) => name);
-  const peaks = await compile(
-    Object.fromEntries(names.map((name) => [name, max(importances[name]!.lower, "batch")])),
+  const program = await compile(
+    Object.fromEntries(names.map((name) => [name, mean(importances[name]!.lower, "batch")])),
     options,
   );
+  const batches = Math.ceil(SAMPLE / axisSize(x, "batch"));
   try {
     const feeds = { ...weights, ...Object.fromEntries(specs.map(({ name }) => [name, components[name]!])) };
-    const found: Record<string, readonly boolean[]> = {};
+    const means: Record<string, readonly number[]> = {};
     for (let i = 0; i < batches; i++) {
-      const highest: NamedValues = await peaks.run(feeds, foldIn(key, i));
+      const found: NamedValues = await program.run(feeds, foldIn(key, i));
       for (const name of names)
-        found[name] = Array.from(highest[name]!.data, (peak, c) => peak > 0 || found[name]?.[c] === true);
+        means[name] = Array.from(found[name]!.data, (x, c) => (means[name]?.[c] ?? 0) + x / batches);
     }
-    return found;
+    return means;
   } finally {
-    await peaks.dispose();
+    await program.dispose();
   }
 }

@@ -44,12 +44,12 @@ export const spdSettings = z.strictObject({
   warmupSteps: z.int().min(0).max(1_000_000).default(200).describe("steps of faithfulness alone, first"),
   warmupLearningRate: z.number().gt(0).default(0.01).describe("AdamW's rate in the warm-up"),
   warmupWeightDecay: z.number().min(0).default(0).describe("AdamW's decay in the warm-up"),
-  prune: z
-    .int()
+  pruneBelow: z
+    .number()
     .min(0)
-    .max(100_000_000)
+    .max(1)
     .default(0)
-    .describe("at the end, components that matter on none of so many examples become 0; 0: none do"),
+    .describe("at the end, components whose importance is less than this on average become 0; 0: none do"),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of components, gates, data and masks"),
 });
 export type SpdSettings = z.infer<typeof spdSettings>;

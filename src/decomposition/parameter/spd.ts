@@ -46,7 +46,7 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
         steps: settings.steps,
         inputsAt: spdInputs(settings, key),
         tensors: savedState(layout),
-        ...(settings.prune > 0 && { finish: (last) => prune(pruneSubject(target, settings, key), last, options) }),
+        ...(settings.pruneBelow > 0 && { finish: (last) => prune(pruneSubject(target, settings, key), last, options) }),
       },
       options,
     );
@@ -57,8 +57,7 @@ export async function spd(target: SpdTarget, settings: SpdSettings, options: Loo
 }
 
 function pruneSubject({ network, weights, batch }: SpdTarget, settings: SpdSettings, key: Key): PruneSubject {
-  const batches = Math.ceil(settings.prune / settings.batch);
-  return { network, weights, x: batch(settings.batch), batches, key: foldIn(key, "prune") };
+  return { network, weights, x: batch(settings.batch), below: settings.pruneBelow, key: foldIn(key, "prune") };
 }
 
 /** What each step of the main stage is given. */

@@ -16,12 +16,10 @@ import {
   sub,
   type Tensor,
 } from "../../tensor/index.ts";
-import { adamWScalars } from "../adamw.ts";
-import { type LoopOptions, runStage } from "../loop.ts";
-import { compileOptimisation, savedState, weightsOf } from "../optimise.ts";
-import { layoutOf } from "../parameters.ts";
-import { cosineSchedule, scheduleAt } from "../schedule.ts";
+import type { LoopOptions } from "../loop.ts";
+import { cosineSchedule } from "../schedule.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
+import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a trained TMS. */
 export const tmsSettings = z.strictObject({
@@ -130,44 +128,22 @@ export async function trainTms(settings: TmsSettings, options: LoopOptions = {})
   }
 }
 
-async function trainOnce(settings: TmsSettings, attempt: number, options: LoopOptions): Promise<Trained> {
+function trainOnce(settings: TmsSettings, attempt: number, options: LoopOptions): Promise<Trained> {
   const network = tmsNetwork(settings);
-  const layout = layoutOf(network.weights);
-  const key = keyFromSeed(settings.seed);
   const x = tmsBatch("data", settings, settings.batch);
-  const first = attempt * settings.steps;
-  // A checkpoint of an earlier attempt has nothing to do with this one.
-  const resume = options.resume !== undefined && options.resume.step > first ? options.resume : undefined;
-  const stepper = await compileOptimisation(
+  return trainNetwork(
     {
-      layout,
+      network,
+      start: initialWeights(settings, foldIn(foldIn(keyFromSeed(settings.seed), "weights"), attempt)),
       objective: (weights) => ({ loss: mean(square(sub(abs(x) as Tensor, network.forward(weights, x)))) }),
-      start: resume?.tensors ?? initialWeights(settings, foldIn(foldIn(key, "weights"), attempt)),
-      adamW: settings,
+      steps: settings.steps,
+      first: attempt * settings.steps,
+      seed: settings.seed,
+      learningRate: cosineSchedule(settings.learningRate, settings.finalLearningRate),
+      adamW: { weightDecay: settings.weightDecay },
     },
     options,
   );
-  const stepKey = foldIn(key, "steps");
-  const schedule = cosineSchedule(settings.learningRate, settings.finalLearningRate);
-  try {
-    const { tensors, ...result } = await runStage(
-      {
-        name: "train",
-        stepper,
-        from: resume?.step ?? first,
-        steps: first + settings.steps,
-        inputsAt: (step) => ({
-          key: foldIn(stepKey, step),
-          scalars: adamWScalars(step - first + 1, scheduleAt(schedule, step - first, settings.steps)),
-        }),
-        tensors: savedState(layout),
-      },
-      options,
-    );
-    return { ...result, weights: weightsOf(layout, tensors) };
-  } finally {
-    await stepper.dispose();
-  }
 }
 
 const asTms = (settings: TrainDocument["settings"]): TmsSettings => settings as unknown as TmsSettings;
