@@ -1,38 +1,22 @@
 /**
  * The safetensors format: eight bytes of header length, a JSON header, then the numbers of every tensor, one after another.
  * Nothing in it executes. Axis names are kept in the header's `__metadata__` under `axes`, as JSON; files without them read too.
+ * Here whole files are written and read at once; `open-safetensors.ts` reads tensors of large ones one by one.
  *
- * Source: https://github.com/huggingface/safetensors, "Format". Reading is strict: every byte belongs to exactly one tensor.
+ * Source: https://github.com/huggingface/safetensors, "Format".
  */
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
-import { axisNames, sizeOf } from "../tensor/axes.ts";
-import {
-  decodeNumbers,
-  ELEMENT_BYTES,
-  encodeNumbers,
-  isStoredType,
-  STORED_AS,
-  type StoredType,
-} from "./stored-numbers.ts";
+import { sizeOf } from "../tensor/axes.ts";
+import { quoted } from "./json.ts";
+import { headerLength, LENGTH_BYTES, parseHeader } from "./safetensors-header.ts";
+import { decodeNumbers, ELEMENT_BYTES, encodeNumbers, STORED_AS } from "./stored-numbers.ts";
 
 /** What a file holds. */
 export interface SafetensorsFile {
   readonly tensors: NamedValues;
   /** The header's `__metadata__` without `axes`. */
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-const LENGTH_BYTES = 8;
-/** Far above any header of ours; what claims more is not a safetensors file. */
-const LONGEST_HEADER = 100_000_000;
-
-interface Entry {
-  readonly name: string;
-  readonly type: StoredType;
-  readonly shape: readonly number[];
-  readonly start: number;
-  readonly end: number;
 }
 
 /**
@@ -77,114 +61,17 @@ export function writeSafetensors(tensors: NamedValues, metadata: Readonly<Record
 }
 
 /**
- * Reads tensors: F16, BF16, F32 and F64 become f32, I32 and U8 become i32, BOOL becomes bool. The numbers are copies.
+ * Reads all tensors of a file in memory, types as in `HELD_AS`. The numbers are copies.
  *
  * @param where names the file in an error
  * @throws `BadFile` where the bytes are not one whole safetensors file
  */
 export function readSafetensors(bytes: Uint8Array, where = "safetensors"): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes, where);
-  const { __metadata__: rawMetadata = {}, ...described } = header;
-  const { axes: rawAxes, ...metadata } = textTable(rawMetadata, where);
-  const axes = readAxes(rawAxes, where);
-  const entries = Object.entries(described).map(([name, entry]) => readEntry(name, entry, where));
-  expectContiguous(entries, bytes.length - dataStart, where);
-  const tensors = entries.map((entry): [string, Values] => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset + dataStart + entry.start, entry.end - entry.start);
-    const { dtype, data } = decodeNumbers(entry.type, view, `${where}: ${entry.name}`);
-    const names = Object.hasOwn(axes, entry.name) ? axes[entry.name] : undefined;
-    return [entry.name, { axes: axesOf(entry, names, where), shape: entry.shape, dtype, data }];
+  const length = headerLength(bytes, bytes.length, where);
+  const header = parseHeader(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length), bytes.length, where);
+  const tensors = [...header.tensors.values()].map(({ name, axes, shape, type, start, end }): [string, Values] => {
+    const numbers = decodeNumbers(type, bytes.subarray(start, end), `${where}: ${quoted(name)}`);
+    return [name, { axes, shape, ...numbers }];
   });
-  return { tensors: Object.fromEntries(tensors), metadata };
-}
-
-function bad(where: string, what: string): MechanistError {
-  return new MechanistError("BadFile", `${where}: ${what}`);
-}
-
-function readHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < LENGTH_BYTES) throw bad(where, `expected at least ${LENGTH_BYTES} bytes, got ${bytes.length}`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > LONGEST_HEADER) throw bad(where, `expected a header of at most ${LONGEST_HEADER} bytes, got ${length}`);
-  const dataStart = LENGTH_BYTES + length;
-  if (dataStart > bytes.length) {
-    throw bad(where, `truncated: expected a header of ${length} bytes, got ${bytes.length - LENGTH_BYTES}`);
-  }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, dataStart)));
-  } catch (cause) {
-    throw new MechanistError("BadFile", `${where}: expected a JSON header, got something else`, {}, { cause });
-  }
-  if (!isTable(header)) throw bad(where, `expected a JSON object as header, got ${describe(header)}`);
-  return { header, dataStart };
-}
-
-function readEntry(name: string, entry: unknown, where: string): Entry {
-  const at = `${where}: ${name}`;
-  if (!isTable(entry)) throw bad(at, `expected a tensor's description, got ${describe(entry)}`);
-  const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== "string" || !isStoredType(dtype)) {
-    throw bad(at, `expected a type among ${Object.keys(ELEMENT_BYTES).join(", ")}, got ${describe(dtype)}`);
-  }
-  if (!isSizes(shape)) throw bad(at, `expected a shape, got ${describe(shape)}`);
-  if (!isSizes(offsets) || offsets.length !== 2) throw bad(at, `expected two offsets, got ${describe(offsets)}`);
-  const [start, end] = offsets as [number, number];
-  const wanted = sizeOf(shape) * ELEMENT_BYTES[dtype];
-  if (end - start !== wanted) {
-    throw bad(at, `expected ${wanted} bytes for ${dtype} of ${shape.join("×") || "one number"}, got ${end - start}`);
-  }
-  return { name, type: dtype, shape, start, end };
-}
-
-/** Every byte of data in exactly one tensor: no overlap, no hole, nothing missing, nothing left over. */
-function expectContiguous(entries: readonly Entry[], length: number, where: string): void {
-  let at = 0;
-  for (const { name, start, end } of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
-    if (start !== at) {
-      const fault = start < at ? "overlaps the tensor before it" : "leaves a hole before it";
-      throw bad(`${where}: ${name}`, `${fault}: expected it to start at byte ${at}, got ${start}`);
-    }
-    at = end;
-  }
-  if (at > length) throw bad(where, `truncated: expected ${at} bytes of numbers, got ${length}`);
-  if (at < length) throw bad(where, `expected ${at} bytes of numbers, got ${length}`);
-}
-
-function readAxes(text: string | undefined, where: string): Record<string, string> {
-  if (text === undefined) return {};
-  try {
-    return textTable(JSON.parse(text), where);
-  } catch (cause) {
-    throw new MechanistError("BadFile", `${where}: expected axis names as JSON, got ${describe(text)}`, {}, { cause });
-  }
-}
-
-/** The axes as written, or `axis0 axis1 …` for a file that has no names. */
-function axesOf({ name, shape }: Entry, axes: string | undefined, where: string): string {
-  if (axes === undefined) return shape.map((_, i) => `axis${i}`).join(" ");
-  if (axisNames(axes).length !== shape.length) {
-    throw bad(`${where}: ${name}`, `expected ${shape.length} axis names, got "${axes}"`);
-  }
-  return axes;
-}
-
-function textTable(value: unknown, where: string): Record<string, string> {
-  if (!isTable(value)) throw bad(where, `expected a table of texts, got ${describe(value)}`);
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== "string") throw bad(where, `expected text for ${key}, got ${describe(text)}`);
-  }
-  return value as Record<string, string>;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function describe(value: unknown): string {
-  return (JSON.stringify(value) ?? "nothing").slice(0, 60);
+  return { tensors: Object.fromEntries(tensors), metadata: header.metadata };
 }

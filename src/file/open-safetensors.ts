@@ -1,0 +1,196 @@
+/**
+ * Tensors read from safetensors files one by one, so that memory holds what is kept and one chunk, however large the files are.
+ * A network's folder has one file, or shards with an index that says which holds what.
+ */
+import { arrayFor, type Values } from "../engine/values.ts";
+import { MechanistError } from "../error.ts";
+import { nearest } from "../nearest.ts";
+import { axisNames, sizeOf } from "../tensor/axes.ts";
+import type { ByteSource, SourceFolder } from "./bytes.ts";
+import { describeJson, isTable, parseJson, quoted } from "./json.ts";
+import { headerLength, LENGTH_BYTES, parseHeader, type StoredTensor } from "./safetensors-header.ts";
+import { decodeInto, ELEMENT_BYTES, HELD_AS, HELD_RAW } from "./stored-numbers.ts";
+
+/** How a tensor is read. */
+export interface ReadOptions {
+  /** Axis names instead of the file's; as many as the tensor has axes. */
+  readonly axes?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Tensors that are read when asked for. */
+export interface OpenTensors {
+  /** What there is, without its numbers. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The header's `__metadata__` without `axes`; of shards, the first one's. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Reads one tensor, types as in `HELD_AS`. @throws `BadFile` where there is none of that name */
+  readTensor(name: string, options?: ReadOptions): Promise<Values>;
+  close(): Promise<void>;
+}
+
+/** Large enough that calls cost little, small enough to stay in the processor's cache between reading and widening. */
+const CHUNK_BYTES = 2 ** 20;
+
+/**
+ * Reads a file's header. Closing what it gives closes the source, as a refusal does.
+ *
+ * @throws `BadFile` where the source is not one whole safetensors file
+ */
+export async function openSafetensors(source: ByteSource): Promise<OpenTensors> {
+  const { name: where, size } = source;
+  try {
+    const length = headerLength(await source.read(0, Math.min(LENGTH_BYTES, size)), size, where);
+    const { tensors, metadata } = parseHeader(await source.read(LENGTH_BYTES, LENGTH_BYTES + length), size, where);
+    return {
+      tensors,
+      metadata,
+      readTensor: async (name, options) => readStored(source, tensorNamed(where, tensors, name), options),
+      close: () => source.close(),
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+const WHOLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+/** Far above any index; the largest open models' are below 10 MB. */
+const LONGEST_INDEX = 100_000_000;
+
+/**
+ * Opens a network's weights: the shards that `model.safetensors.index.json` names, or `model.safetensors`.
+ *
+ * @throws `MissingFile` where neither is there, or a shard is not; `BadFile` where index and shards contradict each other
+ */
+export async function openWeights(folder: SourceFolder): Promise<OpenTensors> {
+  const index = await folder.open(INDEX);
+  if (index !== undefined) return openShards(folder, await readIndex(index));
+  const whole = await folder.open(WHOLE);
+  if (whole === undefined) {
+    throw new MechanistError("MissingFile", `${folder.name}: expected ${WHOLE} or ${INDEX}, got neither`);
+  }
+  return openSafetensors(whole);
+}
+
+/** Reads `weight_map`: which file holds which tensor. */
+async function readIndex(source: ByteSource): Promise<ReadonlyMap<string, string>> {
+  const { name: where, size } = source;
+  try {
+    if (size > LONGEST_INDEX) {
+      throw new MechanistError("BadFile", `${where}: expected at most ${LONGEST_INDEX} bytes, got ${size}`);
+    }
+    const index = parseJson(await source.read(0, size), where);
+    const map = isTable(index) ? index.weight_map : undefined;
+    if (!isTable(map)) {
+      throw new MechanistError("BadFile", `${where}: expected a table weight_map, got ${describeJson(map)}`);
+    }
+    for (const [name, file] of Object.entries(map)) {
+      if (typeof file === "string" && /^[^/\\]+\.safetensors$/.test(file)) continue;
+      const got = describeJson(file);
+      throw new MechanistError(
+        "BadFile",
+        `${where}: ${quoted(name)}: expected a safetensors file beside it, got ${got}`,
+      );
+    }
+    return new Map(Object.entries(map as Record<string, string>));
+  } finally {
+    await source.close();
+  }
+}
+
+async function openShards(folder: SourceFolder, index: ReadonlyMap<string, string>): Promise<OpenTensors> {
+  const shards = new Map<string, OpenTensors>();
+  const close = async (): Promise<void> => {
+    for (const shard of shards.values()) await shard.close();
+  };
+  try {
+    const tensors = new Map<string, StoredTensor>();
+    for (const file of [...new Set(index.values())].sort()) {
+      const source = await folder.open(file);
+      if (source === undefined) {
+        throw new MechanistError("MissingFile", `${folder.name}: expected the shard ${file}, got none`);
+      }
+      const shard = await openSafetensors(source);
+      shards.set(file, shard);
+      for (const [name, tensor] of shard.tensors) {
+        const expected = index.get(name);
+        if (expected !== file) {
+          const said = expected === undefined ? "not in the index" : `said to be in ${expected}`;
+          throw new MechanistError(
+            "BadFile",
+            `${source.name}: ${quoted(name)}: expected what the index lists, got a tensor ${said}`,
+          );
+        }
+        tensors.set(name, tensor);
+      }
+    }
+    for (const [name, file] of index) {
+      if (tensors.has(name)) continue;
+      throw new MechanistError(
+        "BadFile",
+        `${folder.name}: ${quoted(name)}: expected it in ${file}, got a shard without it`,
+      );
+    }
+    return {
+      tensors,
+      metadata: shards.values().next().value?.metadata ?? {},
+      async readTensor(name, options) {
+        tensorNamed(folder.name, tensors, name);
+        return shards.get(index.get(name)!)!.readTensor(name, options);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function tensorNamed(where: string, tensors: ReadonlyMap<string, StoredTensor>, name: string): StoredTensor {
+  const tensor = tensors.get(name);
+  if (tensor !== undefined) return tensor;
+  const close = nearest(name, [...tensors.keys()]);
+  const hint = close === undefined ? "none" : `none; the nearest is ${quoted(close)}`;
+  throw new MechanistError("BadFile", `${where}: expected a tensor ${quoted(name)}, got ${hint}`, {
+    name,
+    nearest: close,
+  });
+}
+
+async function readStored(
+  source: ByteSource,
+  { name, type, shape, axes: storedAxes, start, end }: StoredTensor,
+  { axes = storedAxes, signal }: ReadOptions = {},
+): Promise<Values> {
+  const where = `${source.name}: ${quoted(name)}`;
+  if (axisNames(axes).length !== shape.length) {
+    throw new MechanistError(
+      "BadFile",
+      `${where}: expected axes "${axes}", got a shape of ${shape.length}: ${shape.join("×")}`,
+    );
+  }
+  const dtype = HELD_AS[type];
+  const data = allocate(where, () => arrayFor(dtype, sizeOf(shape)));
+  // Where the bytes are the numbers, they are read to where they stay.
+  const held = HELD_RAW.has(type) ? new Uint8Array(data.buffer) : undefined;
+  const chunk = new Uint8Array(held === undefined ? Math.min(CHUNK_BYTES, end - start) : 0);
+  for (let at = start; at < end; at += CHUNK_BYTES) {
+    if (signal?.aborted) throw new MechanistError("Cancelled", `${where}: stopped while it was read`);
+    const [done, length] = [at - start, Math.min(CHUNK_BYTES, end - at)];
+    const part = held?.subarray(done, done + length) ?? chunk.subarray(0, length);
+    await source.readInto(at, part);
+    if (held === undefined) decodeInto(type, part, data, done / ELEMENT_BYTES[type], where);
+  }
+  return { axes, shape, dtype, data };
+}
+
+/** A file may hold more than memory does. */
+function allocate<T>(where: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw new MechanistError("Unavailable", `${where}: expected memory for its numbers, got none`, {}, { cause });
+  }
+}
