@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MechanistError } from "../error.ts";
 import type { Checkpoint } from "../training/loop.ts";
-import { diskFailure, type Files, writeAtomic } from "./atomic.ts";
+import { diskFailure, type Files, writeAtomic } from "../file/node-atomic.ts";
 import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
 
 /** The version of what a checkpoint's metadata and names mean. */

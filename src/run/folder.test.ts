@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
-import { type Files, writeAtomic } from "./atomic.ts";
+import { type Files, writeAtomic } from "../file/node-atomic.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { canonicalJson, digestOf } from "./digest.ts";
 import { environment } from "./environment.ts";

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { NamedValues } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
-import { diskFailure, TEMPORARY, writeAtomic } from "./atomic.ts";
+import { diskFailure, TEMPORARY, writeAtomic } from "../file/node-atomic.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { digestOf } from "./digest.ts";
 import { type DecomposeRecord, parseRunRecord, RUN_SCHEMA, type RunRecord, type TrainRecord } from "./document.ts";

@@ -1,7 +1,7 @@
 /** `metrics.jsonl`: one JSON object a line, only ever added to, except that a resumed run takes back what lies after its start. */
 import { type FileHandle, open, readFile, truncate } from "node:fs/promises";
 import type { MetricsRow } from "../training/loop.ts";
-import { diskFailure } from "./atomic.ts";
+import { diskFailure } from "../file/node-atomic.ts";
 
 /** A log that is being written. */
 export class MetricsLog {

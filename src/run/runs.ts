@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { MechanistError } from "../error.ts";
 import { nearest } from "../nearest.ts";
-import { diskFailure } from "./atomic.ts";
+import { diskFailure } from "../file/node-atomic.ts";
 import { RunFolder } from "./folder.ts";
 
 /** Where runs go unless told. */
