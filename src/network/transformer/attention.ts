@@ -5,6 +5,7 @@ import {
   axisSize,
   broadcast,
   cast,
+  constant,
   contract,
   div,
   greater,
@@ -105,7 +106,8 @@ function visible({ config, layer, padding }: Block, count: number): Tensor {
   const window = config.attention.windows[layer]!;
   const sizes = { query: count, key: count };
   const queries = broadcast(query, "query key", sizes);
-  let seen: Tensor = lessEqual(key, queries);
+  // Without a mask, keys up to the last are seen.
+  let seen: Tensor = lessEqual(key, config.attention.causal ? queries : constant("query key", sizes, count - 1, "i32"));
   if (window > 0 && window < count) {
     const oldest = sub(cast(queries, "f32") as Tensor, window);
     seen = and(seen, greater(broadcast(cast(key, "f32") as Tensor, "query key", sizes), oldest) as Tensor);

@@ -52,6 +52,8 @@ export interface AttentionConfig {
   readonly queryKeyNorm: boolean;
   /** Scores become `cap · tanh(score / cap)`; 0 for none. */
   readonly scoreCap: number;
+  /** Whether a query sees only keys that are not after it; false for the networks compiled from programs, which look both ways. */
+  readonly causal: boolean;
   /** For each layer how many positions back a query sees, itself included; 0 for all. */
   readonly windows: readonly number[];
 }
@@ -126,6 +128,7 @@ export function toyTransformer(shape: ToyShape): TransformerConfig {
       outputBias: bias,
       queryKeyNorm: false,
       scoreCap: 0,
+      causal: true,
       windows: Array.from({ length: shape.layers }, () => 0),
     },
     ...(shape.dMlp !== undefined &&
