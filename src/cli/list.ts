@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { METHODS } from "../decomposition/methods.ts";
 import { named, type Preset, type SettingsSchema } from "../settings.ts";
+import type { Success } from "../training/target.ts";
 import { resolveTarget, TARGETS } from "../training/targets.ts";
 import { table } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
@@ -17,9 +18,10 @@ export async function listCommand(what: string, terminal: Terminal): Promise<voi
 }
 
 function listTargets(terminal: Terminal): void {
-  const targets = Object.entries(TARGETS).map(([name, { summary, schema }]) => ({
+  const targets = Object.entries(TARGETS).map(([name, { summary, schema, success }]) => ({
     name,
     summary,
+    success,
     settings: settingsOf(schema),
   }));
   listSettings("targets", targets, terminal);
@@ -37,17 +39,20 @@ function listMethods(terminal: Terminal): void {
 interface Listed {
   readonly name: string;
   readonly summary: string;
+  readonly success?: readonly Success[];
   readonly settings: readonly Setting[];
 }
 
 function listSettings(what: string, listed: readonly Listed[], terminal: Terminal): void {
   terminal.document("list", { [what]: listed });
-  for (const { name, summary, settings } of listed) {
+  for (const { name, summary, success = [], settings } of listed) {
     const rows = settings.map(({ key, kind, choices, description, ...rest }) => {
       const meaning = choices === undefined ? description : `${description} (${choices.join(", ")})`;
       return [`  ${key}`, kind, rest.default === undefined ? "by preset" : String(rest.default), meaning];
     });
     terminal.print(`${name}: ${summary}\n\n${table(["  setting", "kind", "default", "meaning"], rows)}\n`);
+    const measured = success.map(({ metric, meaning }) => [`  ${metric}`, meaning]);
+    if (measured.length > 0) terminal.print(`${table(["  measured", "meaning"], measured)}\n`);
   }
 }
 
@@ -87,7 +92,10 @@ function listPresets(terminal: Terminal): void {
   const presets = [
     ...Object.entries(TARGETS).flatMap(([name, { presets: own }]) => of("target", name, own)),
     ...Object.entries(METHODS).flatMap(([name, method]) =>
-      Object.keys(TARGETS).flatMap((target) => of("method", name, method.presets(resolveTarget(target)))),
+      Object.keys(TARGETS)
+        .map((target) => resolveTarget(target))
+        .filter((target) => method.objection(target) === undefined)
+        .flatMap((target) => of("method", name, method.presets(target))),
     ),
   ];
   terminal.document("list", { presets });

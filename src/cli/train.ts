@@ -7,7 +7,7 @@ import type { Checkpoint } from "../training/loop.ts";
 import type { TrainDocument, Trained } from "../training/target.ts";
 import { resolveTarget, targetNamed, train } from "../training/targets.ts";
 import { describeRun, rate } from "./describe-run.ts";
-import { duration, shownPath, significant } from "./format.ts";
+import { duration, shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
@@ -24,6 +24,8 @@ export async function trainCommand(target: string, options: RunOptions, terminal
   });
   terminal.document("train", { ...describeRun(run), ...run.record.result });
   terminal.print(trainedLine(run));
+  const measured = successTable(trainDocumentOf(run), run.record.result?.success);
+  if (measured !== "") terminal.print(measured);
 }
 
 interface Begun extends Pick<RecordOptions, "device" | "threads" | "resume"> {
@@ -79,9 +81,30 @@ export function trainInto(run: RunFolder, document: TrainDocument, options: Reco
     const trained = await train(document, loop);
     const loss = trained.metrics.loss ?? (await lastRow(run.metricsPath))?.loss ?? null;
     const seconds = (performance.now() - began) / 1000;
-    const result = { steps: document.settings.steps, loss, stepsPerSecond: rate(trained.stepsPerSecond), seconds };
+    const result = {
+      steps: document.settings.steps,
+      loss,
+      success: successOf(document, trained.metrics),
+      stepsPerSecond: rate(trained.stepsPerSecond),
+      seconds,
+    };
     return { value: trained, result };
   });
+}
+
+/** What was measured when training was over, by metric, most telling first. */
+function successOf({ target }: TrainDocument, metrics: Trained["metrics"]): Record<string, number> {
+  const found = targetNamed(target).success.filter(({ metric }) => metrics[metric] !== undefined);
+  return Object.fromEntries(found.map(({ metric }) => [metric, metrics[metric]!]));
+}
+
+/** Whether the network has learnt what it should: each number with what it means. */
+function successTable({ target }: TrainDocument, success: unknown): string {
+  const measured = (success ?? {}) as Readonly<Record<string, number>>;
+  const rows = targetNamed(target)
+    .success.filter(({ metric }) => measured[metric] !== undefined)
+    .map(({ metric, meaning }) => [`  ${metric}`, significant(measured[metric], 4), meaning]);
+  return rows.length === 0 ? "" : table(["  measured", "", "meaning"], rows);
 }
 
 /** One line on a training that has ended. */

@@ -1,5 +1,6 @@
 /** The ways to take a network apart, by name. A new one is an entry in this table. */
 import type { NamedValues } from "../engine/index.ts";
+import { MechanistError } from "../error.ts";
 import { named, type Preset, type SettingsSchema, settingsFrom } from "../settings.ts";
 import { withSites } from "../network/network.ts";
 import type { LoopOptions } from "../training/loop.ts";
@@ -33,7 +34,9 @@ export interface Decomposed {
 export interface Method {
   readonly summary: string;
   readonly schema: SettingsSchema;
-  /** The presets for a network; the same names for every one. */
+  /** Why it cannot take a network apart, in a few words; nothing where it can. */
+  objection(target: TrainDocument): string | undefined;
+  /** The presets for a network it can take apart; the same names for every one. */
   presets(target: TrainDocument): Readonly<Record<string, Preset>>;
   run(
     document: DecomposeDocument,
@@ -51,6 +54,10 @@ export const METHODS: Readonly<Record<string, Method>> = {
   spd: {
     summary: "stochastic parameter decomposition: rank-one subcomponents of weights, with scalar gates",
     schema: spdSettings,
+    objection: (target) => {
+      const { axes } = networkOf(target).input;
+      return axes === "batch feature" ? undefined : `a network whose input is "batch feature", got "${axes}"`;
+    },
     presets: (target) => ({ ...ownPresets(networkOf(target)), ...PUBLISHED }),
     run: (document, weights, options) => {
       const settings = document.settings as unknown as SpdSettings;
@@ -85,6 +92,10 @@ export function resolveMethod(
   },
 ): DecomposeDocument {
   const method = methodNamed(name);
+  const objection = method.objection(options.target);
+  if (objection !== undefined) {
+    throw new MechanistError("BadArgument", `${name} of ${options.target.target}: expected ${objection}`);
+  }
   const preset = options.preset ?? "default";
   const chosen = named(`${name} preset`, preset, method.presets(options.target));
   const settings = settingsFrom(name, method.schema, chosen.settings, options.set ?? {});
