@@ -103,7 +103,10 @@ function successTable({ target }: TrainDocument, success: unknown): string {
   const measured = (success ?? {}) as Readonly<Record<string, number>>;
   const rows = targetNamed(target)
     .success.filter(({ metric }) => measured[metric] !== undefined)
-    .map(({ metric, meaning }) => [`  ${metric}`, significant(measured[metric], 4), meaning]);
+    .map(({ metric, meaning }) => {
+      const value = measured[metric]!;
+      return [`  ${metric}`, Number.isInteger(value) ? String(value) : significant(value, 4), meaning];
+    });
   return rows.length === 0 ? "" : table(["  measured", "", "meaning"], rows);
 }
 
