@@ -79,20 +79,22 @@ function projected(block: Block, part: Part, stream: Tensor, normalized: Tensor)
 /** Queries or keys as they meet: through `hook_q`, normalised and turned where the family does so. */
 function positioned(block: Block, x: Tensor, part: "q" | "k"): Tensor {
   const { config, weights, hooks, name, ids } = block;
-  const { positions, attention: shape, context } = config;
-  let value = x;
-  // As in TransformerLens, the norm of queries and keys comes before their hook point, the turning after it.
-  if (shape.queryKeyNorm) value = headNorm(config.norm, weights[`${name}.attn.${part}_norm.w`]!, value);
-  value = passing(hooks, `${name}.attn.hook_${part}`, value);
+  const { positions, attention: shape } = config;
+  let value = passing(hooks, `${name}.attn.hook_${part}`, x);
+  if (shape.queryKeyNorm) {
+    const normed = headNorm(config.norm, weights[`${name}.attn.${part}_norm.w`]!, value);
+    value = passing(hooks, `${name}.attn.hook_${part}_normed`, normed);
+  }
   if (!isRotary(positions)) return value;
-  return passing(hooks, `${name}.attn.hook_rot_${part}`, rotate(positions, context, value, ids));
+  return passing(hooks, `${name}.attn.hook_rot_${part}`, rotate(positions, value, ids));
 }
 
 /** How much each query looks at each key: `batch head query key`, rows that sum to 1. */
 function attentionPattern(block: Block, q: Tensor, k: Tensor): Tensor {
-  const { config, hooks, name } = block;
+  const { config, layer, hooks, name } = block;
   const { scale, scoreCap } = config.attention;
-  const raw = div(scoresOf(block, rename(q, "pos -> query"), rename(k, "pos -> key")), scale);
+  const divisor = typeof scale === "number" ? scale : scale[layer]!;
+  const raw = div(scoresOf(block, rename(q, "pos -> query"), rename(k, "pos -> key")), divisor);
   const capped = scoreCap > 0 ? mul(tanh(div(raw, scoreCap)), scoreCap) : raw;
   const masked = where(visible(block, axisSize(raw, "key")), capped, UNSEEN) as Tensor;
   const scores = passing(hooks, `${name}.attn.hook_attn_scores`, masked);

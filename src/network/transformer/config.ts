@@ -44,8 +44,8 @@ export interface AttentionConfig {
   /** How many heads have keys and values of their own; each serves `heads / kvHeads` neighbouring query heads. */
   readonly kvHeads: number;
   readonly dHead: number;
-  /** Scores are divided by it; √dHead in most. */
-  readonly scale: number;
+  /** Scores are divided by it; √dHead in most. One for each layer where they differ. */
+  readonly scale: number | readonly number[];
   readonly queryKeyValueBias: boolean;
   readonly outputBias: boolean;
   /** An RMS norm over each head's queries and keys (Qwen 3). */

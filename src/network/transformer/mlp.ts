@@ -11,7 +11,7 @@ const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = { relu,
  * What the MLP adds to the residual stream.
  *
  * `hook_pre` is what goes into the activation function; where a second projection is multiplied by its result, `hook_pre_linear` is
- * that one. `hook_post` is what `W_out` reads.
+ * that one. `hook_post` is what `W_out` reads. Each bias belongs to the matrix it is named for.
  *
  * @param stream `batch pos d_model`, before the norm
  */
@@ -22,10 +22,10 @@ export function mlp(block: Block, { activation, gated }: MlpConfig, stream: Tens
     const b = weights[`${name}.mlp.${bias}`];
     return b === undefined ? x : add(x, b);
   };
-  const projected = block.product("mlp.W_in", normalized);
-  const into = gated ? block.product("mlp.W_gate", normalized) : biased(projected, "b_in");
+  const projected = biased(block.product("mlp.W_in", normalized), "b_in");
+  const into = gated ? biased(block.product("mlp.W_gate", normalized), "b_gate") : projected;
   const active = ACTIVATIONS[activation](passing(hooks, `${name}.mlp.hook_pre`, into));
-  const inner = gated ? biased(mul(active, passing(hooks, `${name}.mlp.hook_pre_linear`, projected)), "b_in") : active;
+  const inner = gated ? mul(active, passing(hooks, `${name}.mlp.hook_pre_linear`, projected)) : active;
   const post = passing(hooks, `${name}.mlp.hook_post`, inner);
   return biased(block.product("mlp.W_out", post), "b_out");
 }

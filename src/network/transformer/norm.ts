@@ -6,8 +6,8 @@ import type { NormConfig } from "./config.ts";
 /**
  * Layer norm (Ba et al. 2016) or RMS norm (Zhang & Sennrich 2019) over `d_model`.
  *
- * `hook_scale` is what the centred input is divided by. `hook_normalized` is, as in TransformerLens, the result of a layer norm with
- * its weight and bias, but of an RMS norm before its weight.
+ * `hook_scale` is what the centred input is divided by, `hook_normalized` the quotient, before weight and bias, `hook_out` what comes
+ * out: `docs/decisions/hook-points.md` says how this compares with TransformerLens.
  *
  * @param name of the norm: `blocks.0.ln1`
  * @param x    `… d_model`
@@ -17,10 +17,11 @@ export function norm(config: NormConfig, weights: Tensors, name: string, x: Tens
   const centred = config.kind === "layer" ? sub(x, mean(x, "d_model") as Tensor) : x;
   const deviation = sqrt(add(mean(square(centred), "d_model") as Tensor, config.epsilon));
   const scaled = div(centred, passing(hooks, `${name}.hook_scale`, deviation));
+  const normalized = passing(hooks, `${name}.hook_normalized`, scaled);
   const weight = weights[`${name}.w`]!;
-  const gain = config.unitOffset ? add(weight, 1) : weight;
-  if (config.kind === "rms") return mul(passing(hooks, `${name}.hook_normalized`, scaled), gain);
-  return passing(hooks, `${name}.hook_normalized`, add(mul(scaled, gain), weights[`${name}.b`]!));
+  const gained = mul(normalized, config.unitOffset ? add(weight, 1) : weight);
+  const bias = weights[`${name}.b`];
+  return passing(hooks, `${name}.hook_out`, bias === undefined ? gained : add(gained, bias));
 }
 
 /** An RMS norm over each head's `d_head`, for queries and keys (Qwen 3). */

@@ -19,6 +19,7 @@ function normPoints({ kind }: NormConfig, name: string): HookPoint[] {
   return [
     { name: `${name}.hook_scale`, axes: "batch pos" },
     { name: `${name}.hook_normalized`, axes: STREAM },
+    { name: `${name}.hook_out`, axes: STREAM },
   ];
 }
 
@@ -32,9 +33,11 @@ function blockPoints({ attention, mlp, norm, positions, parallel }: TransformerC
   points.push(...normPoints(norm, `${name}.ln1`));
   add("hook_q_input", "batch pos head d_model");
   add("attn.hook_q", "batch pos head d_head");
+  if (attention.queryKeyNorm) add("attn.hook_q_normed", "batch pos head d_head");
   if (positions.kind === "rotary") add("attn.hook_rot_q", "batch pos head d_head");
   add("hook_k_input", `batch pos ${kv} d_model`);
   add("attn.hook_k", `batch pos ${kv} d_head`);
+  if (attention.queryKeyNorm) add("attn.hook_k_normed", `batch pos ${kv} d_head`);
   if (positions.kind === "rotary") add("attn.hook_rot_k", `batch pos ${kv} d_head`);
   add("hook_v_input", `batch pos ${kv} d_model`);
   add("attn.hook_v", `batch pos ${kv} d_head`);

@@ -73,9 +73,11 @@ export const isRotary = (positions: Positions): positions is RotaryPositions => 
  * @param x   `batch pos … d_head`
  * @param ids `pos` or `batch pos`
  */
-export function rotate(config: RotaryPositions, context: number, x: Tensor, ids: Tensor): Tensor {
+export function rotate(config: RotaryPositions, x: Tensor, ids: Tensor): Tensor {
   const { frequencies, pairs, scale } = config;
   const half = frequencies.length;
+  // No position is beyond the last one, and a context may be far longer than what runs.
+  const context = axisSize(x, "pos");
   const turned = slice(x, "d_head", 0, 2 * half);
   const passed = axisSize(x, "d_head") > 2 * half ? slice(x, "d_head", 2 * half, axisSize(x, "d_head")) : undefined;
   const [cosine, sine] = [Math.cos, Math.sin].map((f) => {

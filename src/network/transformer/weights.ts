@@ -49,6 +49,7 @@ function blockWeights(config: TransformerConfig, name: string): WeightSpec[] {
   const { dMlp, gated, bias } = mlp;
   weights.push(...normWeights(config, `${name}.ln2`));
   if (gated) add("mlp.W_gate", "d_model d_mlp", [dModel, dMlp]);
+  if (gated && bias) add("mlp.b_gate", "d_mlp", [dMlp]);
   add("mlp.W_in", "d_model d_mlp", [dModel, dMlp]);
   if (bias) add("mlp.b_in", "d_mlp", [dMlp]);
   add("mlp.W_out", "d_mlp d_model", [dMlp, dModel]);
