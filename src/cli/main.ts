@@ -100,6 +100,9 @@ function commands(host: Host): Command {
   onDevice(command("doctor", "check this machine's device against float64")).action(async (options) =>
     (await import("./doctor.ts")).doctorCommand(options, terminal(options)),
   );
+  command("pull <id[@revision]>", "fetch a network from the Hugging Face hub, to keep").action(
+    async (id: string, options) => (await import("./pull.ts")).pullCommand(id, options, terminal(options)),
+  );
   command("list <what>", "list targets, methods or presets").action(async (what: string, options) =>
     (await import("./list.ts")).listCommand(what, terminal(options)),
   );
