@@ -266,7 +266,7 @@ describe("probabilities", () => {
     });
   }
 
-  test("at any choice: one for each word, summing to 1, as often as claimed", () => {
+  test("at any choice: one for each word, summing to 1, as often as claimed", { timeout: 30_000 }, () => {
     const N = 250;
     for (let seed = 0; seed < 16; seed++) {
       const found = continuations(seed, seed / 16, N);

@@ -43,18 +43,26 @@ export function newNoun(
     const counts = COUNTS.map((count) => [word(count, "determiner")]);
     writer.emit(equally(counts, 1, undefined));
   }
-  const options = free.flatMap((noun) =>
-    [undefined, ...adjectives].map((adjective) => {
-      const rest = [...(adjective === undefined ? [] : [word(adjective, "adjective")]), word(noun[number], "noun")];
-      const article = word(/^[aeiou]/.test(rest[0]!.word) ? "an" : "a", "determiner");
-      return {
-        pieces: number === "singular" ? [{ ...article, number }, ...rest] : rest,
-        weight: (adjective === undefined ? 1 - ADJECTIVE : ADJECTIVE / adjectives.length) / free.length,
-        value: { noun, adjective },
-      };
-    }),
-  );
-  const { noun, adjective } = writer.emit(options);
+  // The article shows what follows it, so it is chosen with the word after it: an adjective, or the noun at once.
+  const withArticle = (first: Piece): Piece[] => {
+    const article = word(/^[aeiou]/.test(first.word) ? "an" : "a", "determiner");
+    return number === "singular" ? [{ ...article, number }, first] : [first];
+  };
+  const nounPieces = free.map((noun) => word(noun[number], "noun"));
+  const adjectivePieces = adjectives.map((adjective) => withArticle(word(adjective, "adjective")));
+  const adjective = writer.emit([
+    ...adjectivePieces.map((pieces, i) => ({ pieces, weight: ADJECTIVE / adjectives.length, value: adjectives[i] })),
+    ...equally(nounPieces.map(withArticle), 1 - ADJECTIVE, undefined),
+  ]);
+  if (adjective !== undefined)
+    writer.emit(
+      equally(
+        nounPieces.map((piece) => [piece]),
+        1,
+        undefined,
+      ),
+    );
+  const noun = free.find((candidate) => candidate[number] === writer.lastWord)!;
   const entity = world.add({
     kind: ANIMALS.includes(noun) ? "animal" : PEOPLE.includes(noun) ? "person" : "thing",
     word: noun[number],

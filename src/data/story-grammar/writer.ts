@@ -141,6 +141,10 @@ export class StoryWriter {
     return value;
   }
 
+  get lastWord(): string {
+    return this.#written.at(-1)!.piece.word;
+  }
+
   /** What the word at a position is. */
   partAt(position: number): PartOfSpeech {
     return this.#written[position]!.piece.part;
