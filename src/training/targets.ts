@@ -2,10 +2,12 @@
 import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
+import { inductionTarget } from "./targets/induction.ts";
 import { tmsTarget } from "./targets/tms.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
+  induction: inductionTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
