@@ -24,8 +24,8 @@ export async function trainCommand(target: string, options: RunOptions, terminal
   });
   terminal.document("train", { ...describeRun(run), ...run.record.result });
   terminal.print(trainedLine(run));
-  const measured = successTable(trainDocumentOf(run), run.record.result?.success);
-  if (measured !== "") terminal.print(measured);
+  const success = (run.record.result?.success ?? []) as unknown as readonly Measured[];
+  if (success.length > 0) terminal.print(successTable(success));
 }
 
 interface Begun extends Pick<RecordOptions, "device" | "threads" | "resume"> {
@@ -84,7 +84,7 @@ export function trainInto(run: RunFolder, document: TrainDocument, options: Reco
     const result = {
       steps: document.settings.steps,
       loss,
-      success: successOf(document, trained.metrics),
+      success: successOf(document, trained.metrics).map((measured) => ({ ...measured })),
       stepsPerSecond: rate(trained.stepsPerSecond),
       seconds,
     };
@@ -92,22 +92,24 @@ export function trainInto(run: RunFolder, document: TrainDocument, options: Reco
   });
 }
 
-/** What was measured when training was over, by metric, most telling first. */
-function successOf({ target }: TrainDocument, metrics: Trained["metrics"]): Record<string, number> {
-  const found = targetNamed(target).success.filter(({ metric }) => metrics[metric] !== undefined);
-  return Object.fromEntries(found.map(({ metric }) => [metric, metrics[metric]!]));
+/** A number that says whether the network has learnt what it should, with what it means. */
+interface Measured {
+  readonly metric: string;
+  readonly value: number;
+  readonly meaning: string;
 }
 
-/** Whether the network has learnt what it should: each number with what it means. */
-function successTable({ target }: TrainDocument, success: unknown): string {
-  const measured = (success ?? {}) as Readonly<Record<string, number>>;
-  const rows = targetNamed(target)
-    .success.filter(({ metric }) => measured[metric] !== undefined)
-    .map(({ metric, meaning }) => {
-      const value = measured[metric]!;
-      return [`  ${metric}`, Number.isInteger(value) ? String(value) : significant(value, 4), meaning];
-    });
-  return rows.length === 0 ? "" : table(["  measured", "", "meaning"], rows);
+/** What was measured when training was over, most telling first. */
+function successOf({ target }: TrainDocument, metrics: Trained["metrics"]): Measured[] {
+  return targetNamed(target)
+    .success.filter(({ metric }) => metrics[metric] !== undefined)
+    .map(({ metric, meaning }) => ({ metric, value: metrics[metric]!, meaning }));
+}
+
+function successTable(success: readonly Measured[]): string {
+  const shown = (value: number): string => (Number.isInteger(value) ? String(value) : significant(value, 4));
+  const rows = success.map(({ metric, value, meaning }) => [`  ${metric}`, shown(value), meaning]);
+  return table(["  measured", "", "meaning"], rows);
 }
 
 /** One line on a training that has ended. */

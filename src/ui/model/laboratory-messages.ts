@@ -1,5 +1,5 @@
 /** What the page and its worker say to one another. */
-import type { TrainDocument } from "../../training/targets.ts";
+import type { TrainDocument } from "../../training/target.ts";
 import type { Analysis } from "./laboratory.ts";
 
 /** Take up a checkpoint, and say what there is to draw and what the network answers without some components. */

@@ -2,7 +2,7 @@
 import { fetchCheckpoint, fetchTarget, type LiveRecord } from "../model/api.ts";
 import type { Analysis } from "../model/laboratory.ts";
 import type { Reply, Request } from "../model/laboratory-messages.ts";
-import type { TrainDocument } from "../../training/targets.ts";
+import type { TrainDocument } from "../../training/target.ts";
 import { failed, LOADING, type Loadable } from "./loadable.ts";
 
 /** A checkpoint as drawn. */
