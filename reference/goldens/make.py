@@ -1,4 +1,4 @@
-"""Writes every golden fixture of the repository: `python reference/goldens/make.py`."""
+"""Writes every golden fixture of the repository: `python reference/goldens/make.py`, or some: `make.py tokenization`."""
 
 import hashlib
 import json
@@ -85,6 +85,13 @@ def randomness() -> None:
     save("random.json", record(numbers.goldens()))
 
 
+def tokenization() -> None:
+    import tokenization as texts
+
+    for name, golden in texts.goldens(GOLDEN / "tokenizer").items():
+        save(f"tokenizer/{name}.json", record(golden))
+
+
 def save(name: str, text: str) -> None:
     path = GOLDEN / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +122,8 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    operations()
-    decomposition()
-    randomness()
+    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization)}
+    for name in sys.argv[1:] or parts:
+        parts[name]()
     sidecar()
     sys.stdout.flush()
