@@ -15,6 +15,15 @@ test("weights become matrices, the optimiser's state does not", () => {
   expect(Array.from(W!.values)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
+test("heads lie side by side with what is read or written", () => {
+  const [W_O, W_Q] = matricesOf({
+    W_O: values("head d_head d_model", [2, 3, 6], new Float32Array(36)),
+    W_Q: values("d_model head d_head", [6, 2, 3], new Float32Array(36)),
+  });
+  expect(W_O).toMatchObject({ rows: 6, columns: 6 });
+  expect(W_Q).toMatchObject({ rows: 6, columns: 6 });
+});
+
 test("a large weight is shown by every so many rows and columns", () => {
   const data = Float32Array.from({ length: 400 * 200 }, (_, i) => i);
   const [W] = matricesOf({ W: values("vocab d_model", [400, 200], data) });

@@ -27,9 +27,16 @@ export function matricesOf(tensors: NamedValues): Matrix[] {
     .map(([name, tensor]) => matrixOf(name, tensor));
 }
 
-/** All axes but the first lie side by side along the columns. */
+/** Where several axes could be rows, as many are as make the matrix nearest to a square: heads lie side by side. */
+function rowsOf(shape: readonly number[]): number {
+  const sizes = shape.slice(0, -1).map((_, i) => shape.slice(0, i + 1).reduce((a, b) => a * b, 1));
+  const all = shape.reduce((a, b) => a * b, 1);
+  const oblong = (rows: number): number => Math.abs(Math.log((rows * rows) / all));
+  return sizes.reduce((best, rows) => (oblong(rows) < oblong(best) ? rows : best), sizes[0] ?? 1);
+}
+
 function matrixOf(name: string, { axes, shape, data }: Values): Matrix {
-  const allRows = shape.length > 1 ? shape[0]! : 1;
+  const allRows = rowsOf(shape);
   const allColumns = allRows === 0 ? 0 : data.length / allRows;
   const every: [number, number] = [Math.ceil(allRows / MOST) || 1, Math.ceil(allColumns / MOST) || 1];
   const [rows, columns] = [Math.ceil(allRows / every[0]), Math.ceil(allColumns / every[1])];
