@@ -2,12 +2,18 @@
 import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
+import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
+import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { tmsTarget } from "./targets/tms.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
+  "resid-mlp": residMlpTarget,
   induction: inductionTarget,
+  mess3: mess3Target,
+  rrxor: rrxorTarget,
+  hmm: hmmTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
