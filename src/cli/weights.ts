@@ -16,7 +16,10 @@ export function networkWeights(where: string, document: TrainDocument, tensors: 
 
 /** Refuses a checkpoint whose tensors are not those of the run. */
 export function expectTrainState(where: string, document: TrainDocument, tensors: NamedValues): void {
-  expectOptimiser(where, Object.values(networkWeights(where, document, tensors)), tensors);
+  const found = networkWeights(where, document, tensors);
+  const { weights } = targetNamed(document.target).network(document.settings);
+  const trained = weights.filter((spec) => !spec.frozen).map(({ name }) => found[name]!);
+  expectOptimiser(where, trained, tensors);
 }
 
 /** The same for a decomposition. */

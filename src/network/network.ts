@@ -19,6 +19,8 @@ export interface WeightSpec {
   readonly name: string;
   readonly axes: string;
   readonly shape: readonly number[];
+  /** Whether training leaves it as it is. */
+  readonly frozen?: boolean;
 }
 
 /** A place in a network where a value can be read and replaced, with the value's axes in memory order. */
