@@ -2,7 +2,7 @@
 import type { NamedValues, Values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
 import { quoted } from "../../file/json.ts";
-import type { OpenTensors } from "../../file/open-safetensors.ts";
+import type { OpenTensors } from "../../file/open-tensors.ts";
 import { HELD_AS } from "../../file/stored-numbers.ts";
 import { nearest } from "../../nearest.ts";
 import { axisNames } from "../../tensor/index.ts";
