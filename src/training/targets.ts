@@ -2,6 +2,7 @@
 import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
+import { deepLinearTarget } from "./targets/deep-linear.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
@@ -14,6 +15,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   mess3: mess3Target,
   rrxor: rrxorTarget,
   hmm: hmmTarget,
+  "deep-linear": deepLinearTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
