@@ -92,6 +92,12 @@ def tokenization() -> None:
         save(f"tokenizer/{name}.json", record(golden))
 
 
+def archives() -> None:
+    import archives as npz
+
+    save("npz.json", record(npz.goldens()))
+
+
 def save(name: str, text: str) -> None:
     path = GOLDEN / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +128,7 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization)}
+    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, archives)}
     for name in sys.argv[1:] or parts:
         parts[name]()
     sidecar()

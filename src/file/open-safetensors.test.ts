@@ -78,9 +78,9 @@ describe("tensors read one by one", () => {
   test.each(["F64", "F32", "F16", "BF16", "I64", "I32", "U8", "BOOL"] as const)(
     "of %s longer than a chunk are those that decoding at once gives",
     async (type) => {
-      // 2.2 million numbers: more than one chunk for all but the single bytes, which get five.
+      // 600 thousand numbers: more than one chunk, the last of them not whole.
       const width = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1, BOOL: 1 }[type];
-      const count = width === 1 ? 5_000_000 : 2_200_003;
+      const count = width === 1 ? 1_200_000 : 600_003;
       const bytes = new Uint8Array(count * width);
       for (let i = 0; i < bytes.length; i++)
         bytes[i] = (Math.imul(i, 2654435761) >>> 24) & (type === "BOOL" ? 1 : 0x7d);
@@ -108,10 +108,8 @@ describe("tensors read one by one", () => {
         return source.readInto(start, into);
       },
     });
-    const { start, end } = file.tensors.get("ids")!;
     await file.readTensor("ids");
-    expect(read).toEqual([[start, end]]);
-    expect(end - start).toBe(8);
+    expect(read.map(([start, end]) => [SMALL[start], end - start])).toEqual([[0xf9, 8]]);
   });
 
   test("every f16 is what IEEE 754 says, and every bf16 the upper half of its f32", () => {

@@ -2,35 +2,21 @@
  * Tensors read from safetensors files one by one, so that memory holds what is kept and one chunk, however large the files are.
  * A network's folder has one file, or shards with an index that says which holds what.
  */
-import { arrayFor, type Values } from "../engine/values.ts";
+import type { Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
-import { nearest } from "../nearest.ts";
-import { axisNames, sizeOf } from "../tensor/axes.ts";
 import type { ByteSource, SourceFolder } from "./bytes.ts";
 import { describeJson, isTable, parseJson, quoted } from "./json.ts";
+import {
+  arrayOf,
+  CHUNK_BYTES,
+  expectAxes,
+  type OpenTensors,
+  type ReadOptions,
+  type TensorInfo,
+  tensorNamed,
+} from "./open-tensors.ts";
 import { headerLength, LENGTH_BYTES, parseHeader, type StoredTensor } from "./safetensors-header.ts";
 import { decodeInto, ELEMENT_BYTES, HELD_AS, HELD_RAW } from "./stored-numbers.ts";
-
-/** How a tensor is read. */
-export interface ReadOptions {
-  /** Axis names instead of the file's; as many as the tensor has axes. */
-  readonly axes?: string;
-  readonly signal?: AbortSignal;
-}
-
-/** Tensors that are read when asked for. */
-export interface OpenTensors {
-  /** What there is, without its numbers. */
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The header's `__metadata__` without `axes`; of shards, the first one's. */
-  readonly metadata: Readonly<Record<string, string>>;
-  /** Reads one tensor, types as in `HELD_AS`. @throws `BadFile` where there is none of that name */
-  readTensor(name: string, options?: ReadOptions): Promise<Values>;
-  close(): Promise<void>;
-}
-
-/** Large enough that calls cost little, small enough to stay in the processor's cache between reading and widening. */
-const CHUNK_BYTES = 2 ** 20;
 
 /**
  * Reads a file's header. Closing what it gives closes the source, as a refusal does.
@@ -106,7 +92,7 @@ async function openShards(folder: SourceFolder, index: ReadonlyMap<string, strin
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    const tensors = new Map<string, StoredTensor>();
+    const tensors = new Map<string, TensorInfo>();
     for (const file of [...new Set(index.values())].sort()) {
       const source = await folder.open(file);
       if (source === undefined) {
@@ -148,31 +134,15 @@ async function openShards(folder: SourceFolder, index: ReadonlyMap<string, strin
   }
 }
 
-function tensorNamed(where: string, tensors: ReadonlyMap<string, StoredTensor>, name: string): StoredTensor {
-  const tensor = tensors.get(name);
-  if (tensor !== undefined) return tensor;
-  const close = nearest(name, [...tensors.keys()]);
-  const hint = close === undefined ? "none" : `none; the nearest is ${quoted(close)}`;
-  throw new MechanistError("BadFile", `${where}: expected a tensor ${quoted(name)}, got ${hint}`, {
-    name,
-    nearest: close,
-  });
-}
-
 async function readStored(
   source: ByteSource,
   { name, type, shape, axes: storedAxes, start, end }: StoredTensor,
   { axes = storedAxes, signal }: ReadOptions = {},
 ): Promise<Values> {
   const where = `${source.name}: ${quoted(name)}`;
-  if (axisNames(axes).length !== shape.length) {
-    throw new MechanistError(
-      "BadFile",
-      `${where}: expected axes "${axes}", got a shape of ${shape.length}: ${shape.join("×")}`,
-    );
-  }
   const dtype = HELD_AS[type];
-  const data = allocate(where, () => arrayFor(dtype, sizeOf(shape)));
+  expectAxes(where, axes, shape);
+  const data = arrayOf(where, dtype, shape);
   // Where the bytes are the numbers, they are read to where they stay.
   const held = HELD_RAW.has(type) ? new Uint8Array(data.buffer) : undefined;
   const chunk = new Uint8Array(held === undefined ? Math.min(CHUNK_BYTES, end - start) : 0);
@@ -184,13 +154,4 @@ async function readStored(
     if (held === undefined) decodeInto(type, part, data, done / ELEMENT_BYTES[type], where);
   }
   return { axes, shape, dtype, data };
-}
-
-/** A file may hold more than memory does. */
-function allocate<T>(where: string, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    throw new MechanistError("Unavailable", `${where}: expected memory for its numbers, got none`, {}, { cause });
-  }
 }

@@ -7,15 +7,11 @@
 import { MechanistError } from "../error.ts";
 import { axisNames, sizeOf } from "../tensor/axes.ts";
 import { describeJson, isTable, parseJson, quoted } from "./json.ts";
-import { ELEMENT_BYTES, isStoredType, type StoredType } from "./stored-numbers.ts";
+import type { TensorInfo } from "./open-tensors.ts";
+import { ELEMENT_BYTES, isStoredType } from "./stored-numbers.ts";
 
-/** Where a tensor is, and how it is stored. */
-export interface StoredTensor {
-  readonly name: string;
-  readonly type: StoredType;
-  readonly shape: readonly number[];
-  /** Its axis names, `axis0 axis1 …` for a file that has none. */
-  readonly axes: string;
+/** A tensor, and where it is. */
+export interface StoredTensor extends TensorInfo {
   /** Its first byte in the file, and the one after its last. */
   readonly start: number;
   readonly end: number;
