@@ -1,0 +1,19 @@
+/** Interventions: acting on a network from inside, and what that does to its output. */
+export type { Examples } from "./examples.ts";
+export type { WorkOptions } from "./capture.ts";
+export type { Metric, ReadPosition } from "./metrics.ts";
+export {
+  answerAccuracy,
+  divergenceFrom,
+  logitDifference,
+  logProbability,
+  nextTokenCrossEntropy,
+  recoveredFraction,
+} from "./metrics.ts";
+export type { Selection, Variant } from "./selection.ts";
+export type { Reference, SourceKind } from "./sources.ts";
+export type { Direction, EffectRow, EffectTable } from "./table.ts";
+export { ablate, type Ablation, type Question } from "./ablation.ts";
+export { type Contrast, patch } from "./patching.ts";
+export { steer, type SteeringRow } from "./steering.ts";
+export { ablationSweep, type Cell, patchingSweep, type Sweep, SWEEPS, type SweepRow } from "./sweeps.ts";
