@@ -31,7 +31,7 @@ const small = fc.nat({ max: 1000 });
 /** What a random program is made of. */
 export const instructions: fc.Arbitrary<Instruction[]> = fc.array(
   fc.record({ kind: small, first: small, second: small, salt: small }),
-  { minLength: 1, maxLength: 7 },
+  { minLength: 1, maxLength: 8 },
 );
 
 /** A whole number below `below` that depends on everything given. */
@@ -46,7 +46,8 @@ export function programOf(list: readonly Instruction[]): Program {
   const categorical: Categorical[] = [tokens, indices];
   const numerical: Numerical[] = [];
   let output: Sequence = tokens;
-  const pick = <T>(pool: readonly T[], which: number): T => pool[which % pool.length]!;
+  // The newest are taken most often, so that much depends on much.
+  const pick = <T>(pool: readonly T[], which: number): T => pool.at(-1 - (which % Math.min(pool.length, 3)))!;
   list.forEach(({ kind, first, second, salt }, i) => {
     const [a, b] = [pick(categorical, first), pick(categorical, second)];
     const x = numerical.length > 0 ? pick(numerical, first) : undefined;
@@ -73,7 +74,7 @@ export function programOf(list: readonly Instruction[]): Program {
             () => mapToNumber(label, x, (value) => (value < 0 ? -value : 1)),
           ]),
     ];
-    output = pick(makers, kind)();
+    output = makers[kind % makers.length]!();
     if (output.kind === "numerical") numerical.push(output);
     else categorical.push(output);
   });

@@ -59,6 +59,7 @@ test("programs of random operations compute what they mean", async () => {
     { seed: 20261121, numRuns: 60 },
   );
   // Some random programs are trivial, most are not.
+
   expect(operations).toBeGreaterThan(60 * 5);
 });
 

@@ -1,6 +1,7 @@
 /** Which values a sequence can have. Supersets: what no input brings about may be among them. */
 import { MechanistError } from "../../error.ts";
 import type { Category, Program, Selector, Sequence } from "./language.ts";
+import { meanOf } from "./mean.ts";
 
 /** Numbers nearer than this are the same. */
 const SAME = 1e-9;
@@ -71,7 +72,7 @@ function means(label: string, numbers: readonly number[], longest: number): numb
       label,
       sums.flatMap((sum) => numbers.map((x) => sum + x)),
     );
-    found.push(...sums.map((sum) => sum / count));
+    found.push(...sums.map((sum) => meanOf(sum, count)));
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** What a program means: its interpreter on lists. A compiled network is held against it. */
 import { MechanistError } from "../../error.ts";
 import type { Categorical, Category, Numerical, Selector, Sequence } from "./language.ts";
+import { meanOf } from "./mean.ts";
 
 /**
  * The values of a sequence on an input, one a token.
@@ -71,7 +72,8 @@ class Evaluation {
 }
 
 function mean(numbers: readonly number[]): number {
-  return numbers.length === 0 ? 0 : numbers.reduce((a, b) => a + b, 0) / numbers.length;
+  const sum = numbers.reduce((a, b) => a + b, 0);
+  return numbers.length === 0 ? 0 : meanOf(sum, numbers.length);
 }
 
 function broken(label: string, expected: string, got: string): never {
