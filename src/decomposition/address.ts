@@ -18,15 +18,26 @@ export function parseAddress(text: string): Address {
   if (match === null) {
     throw new MechanistError(
       "BadArgument",
-      `address: expected site:component or site:component@position, got "${text}"`,
+      `address: expected site:component or site:component@position, got ${JSON.stringify(text.slice(0, 80))}`,
     );
   }
   const [, site, component, position] = match;
   return {
     site: site!,
-    component: component === "remainder" ? component : Number(component),
-    ...(position !== undefined && { position: Number(position) }),
+    component: component === "remainder" ? component : index(text, component!),
+    ...(position !== undefined && { position: index(text, position) }),
   };
+}
+
+/** Numbers beyond those that are exact would name another component than was written. */
+function index(text: string, digits: string): number {
+  const value = Number(digits);
+  if (Number.isSafeInteger(value)) return value;
+  const [expected, got] = [Number.MAX_SAFE_INTEGER, digits.slice(0, 40)];
+  throw new MechanistError(
+    "BadArgument",
+    `address: expected numbers up to ${expected}, got ${got} in ${JSON.stringify(text.slice(0, 80))}`,
+  );
 }
 
 /** Writes an address. */
