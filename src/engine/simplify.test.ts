@@ -11,6 +11,7 @@ import {
   mul,
   neg,
   pow,
+  reshape,
   scalar,
   stopGradient,
   sum,
@@ -43,6 +44,13 @@ test("changes no number of random programs and of their gradients", () => {
     }),
     { seed: 20250622, numRuns: 300 },
   );
+});
+
+test("of several reshapes the last is left, and none that gives what was there before", () => {
+  const flat = reshape(x, "c", { c: 6 });
+  expect(operations(exp(reshape(flat, "d e", { d: 3, e: 2 })))).toEqual(["reshape", "exp"]);
+  expect(operations(exp(reshape(flat, "a b", { a: 2, b: 3 })))).toEqual(["exp"]);
+  expect(operations(exp(reshape(x, "a b", { a: 2, b: 3 })))).toEqual(["exp"]);
 });
 
 test("simplifying twice changes nothing more", () => {

@@ -90,6 +90,8 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
       return x.inputs[0]!.op === "neg" ? x.inputs[0]!.inputs[0]! : (negatedInside(x.inputs[0]!, onlyHere) ?? x);
     case "transpose":
       return x.inputs[0]!.op === "transpose" && x.inputs[0]!.inputs[0]!.axes === x.axes ? x.inputs[0]!.inputs[0]! : x;
+    case "reshape":
+      return rewriteReshape(x);
     case "maximum":
     case "minimum":
     case "where":
@@ -100,6 +102,14 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
     default:
       return x;
   }
+}
+
+/** Of several reshapes in a row only the last counts, and none where it gives what was there before. */
+function rewriteReshape(x: Tensor): Tensor {
+  const [given] = x.inputs as readonly [Tensor];
+  const from = given.op === "reshape" ? given.inputs[0]! : given;
+  const same = from.axes === x.axes && from.shape.join() === x.shape.join();
+  return same ? from : from === given ? x : { ...x, inputs: [from] };
 }
 
 function foldConstant(x: Tensor): Tensor | undefined {

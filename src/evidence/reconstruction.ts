@@ -1,5 +1,6 @@
 /**
- * What masked networks get wrong on fresh data, as mean squared error over batch and outputs against the network itself:
+ * What masked networks get wrong on fresh data against the network itself, as mean squared error over batch and outputs, or as mean
+ * Kullback–Leibler divergence in nats where outputs are distributions:
  *
  * - stochastic: all sites under random masks `g + (1 - g) r`. An average over what may be removed.
  * - CI-masked: masks are the importances alone. Sufficiency of what matters; says nothing about the rest.
@@ -8,7 +9,7 @@
  *   (VPD, evaluation adversary). An upper bound on nothing, but much nearer the worst case than random masks.
  */
 import type { Decomposition, Masks } from "../decomposition/decomposition.ts";
-import { squaredError } from "../decomposition/parameter/losses/reconstruction.ts";
+import { divergence } from "../decomposition/parameter/losses/reconstruction.ts";
 import { maskFrom } from "../decomposition/parameter/mask.ts";
 import { compile, type CompileOptions, type Executable, itemOf, type NamedValues, values } from "../engine/index.ts";
 import {
@@ -81,7 +82,7 @@ export async function reconstruction(
 function passiveProgram(decomposition: Decomposition, x: Tensor): Record<string, Tensor> {
   const output = decomposition.network.forward(decomposition.tensors, x);
   const importances = decomposition.activity(x);
-  const error = (masks: Masks): Tensor => squaredError(decomposition.masked(x, masks), output);
+  const error = (masks: Masks): Tensor => divergence(decomposition.network, decomposition.masked(x, masks), output);
   const each = (f: (g: Tensor<"C batch">, site: string) => Tensor<"C batch">): Masks =>
     Object.fromEntries(Object.entries(importances).map(([site, g]) => [site, f(g, site)]));
   return {
@@ -106,7 +107,7 @@ function attackProgram(decomposition: Decomposition, x: Tensor): Record<string, 
     Object.entries(importances).map(([site, g]) => [site, input(`source/${site}`, "C", { C: axisSize(g, "C") })]),
   );
   const masks = Object.fromEntries(Object.entries(importances).map(([site, g]) => [site, maskFrom(g, sources[site]!)]));
-  const error = squaredError(decomposition.masked(x, masks), output);
+  const error = divergence(decomposition.network, decomposition.masked(x, masks), output);
   const sites = Object.keys(sources);
   const slopes = gradients(
     error,

@@ -66,6 +66,8 @@ export function passing<A extends string>(hooks: Hooks, point: string, value: Te
 /** A network that can be trained, run and taken apart. */
 export interface Network {
   readonly input: InputSpec;
+  /** The axis along which its output is the logits of a distribution; absent where outputs are values. */
+  readonly logits?: string;
   /** Its matrices, in the order an activation meets them. */
   readonly sites: readonly Site[];
   readonly weights: readonly WeightSpec[];

@@ -12,9 +12,9 @@ import { causalImportance, type CausalImportance, type LowerLeak } from "./causa
 import { faithfulness } from "./losses/faithfulness.ts";
 import { frequencyMinimality } from "./losses/frequency-minimality.ts";
 import { importanceMinimality } from "./losses/importance-minimality.ts";
-import { squaredError } from "./losses/reconstruction.ts";
+import { divergence } from "./losses/reconstruction.ts";
 import { maskFrom } from "./mask.ts";
-import { innerActivation, maskedProduct, subcomponentsOf, weightDelta } from "./subcomponents.ts";
+import { fromRows, innerActivation, maskedProduct, rowsOf, subcomponentsOf, weightDelta } from "./subcomponents.ts";
 
 /** What the objective weighs and how. */
 export interface ObjectiveSettings {
@@ -57,7 +57,7 @@ export function spdObjective(
   const { output, importances } = cleanRun(network, weights, components, x, settings.lowerLeak);
   const masked = (name: string, sites: readonly Site[]): Tensor<""> => {
     const hooks = stochasticHooks(name, sites, weights, components, importances, network, settings.delta);
-    return squaredError(network.forward(weights, x, hooks), output);
+    return divergence(network, network.forward(weights, x, hooks), output);
   };
   const upper = network.sites.map((site) => importances[site.name]!.upper);
   const parts = {
@@ -104,7 +104,7 @@ export function cleanRun(
   const output = network.forward(weights, x, {
     matmul: (site, activation) => {
       if (!network.sites.some(({ name }) => name === site.name)) return undefined;
-      const inner = innerActivation(activation as Tensor<"batch d_in">, subcomponentsOf(components, site));
+      const inner = innerActivation(rowsOf(activation), subcomponentsOf(components, site));
       importances[site.name] = causalImportance(components, site, inner, lowerLeak);
       return undefined;
     },
@@ -123,18 +123,17 @@ function stochasticHooks(
   withDelta: boolean,
 ): Hooks {
   return {
-    matmul: (site, seen) => {
+    matmul: (site, activation) => {
       if (!sites.some(({ name }) => name === site.name)) return undefined;
-      const activation = seen as Tensor<"batch d_in">;
       const parts = subcomponentsOf(components, site);
       const { lower } = importances[site.name]!;
       const sizes = { C: axisSize(lower, "C"), batch: axisSize(lower, "batch") };
       const mask = maskFrom(lower, uniform(`${name}/${site.name}`, "C batch", sizes));
-      if (!withDelta) return maskedProduct(activation, parts, mask);
-      return maskedProduct(activation, parts, mask, {
+      const remainder = {
         delta: weightDelta(network.matrix(weights, site.name), parts),
         mask: uniform(`${name}/${site.name}/delta`, "batch", { batch: sizes.batch }),
-      });
+      };
+      return fromRows(maskedProduct(rowsOf(activation), parts, mask, withDelta ? remainder : undefined), activation);
     },
   };
 }

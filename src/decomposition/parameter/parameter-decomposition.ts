@@ -7,7 +7,7 @@ import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
 import { gateWeights } from "./causal-importance.ts";
 import { cleanRun } from "./objective.ts";
-import { maskedProduct, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
+import { fromRows, maskedProduct, rowsOf, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
 /** The weights of subcomponents and gates at all sites. */
 export function componentWeights(sites: readonly Site[], C: number, gateWidth: number): WeightSpec[] {
@@ -69,18 +69,13 @@ export class ParameterDecomposition implements Decomposition {
 
   masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}): Tensor {
     const hooks: Hooks = {
-      matmul: (site, seen, W) => {
-        const activation = seen as Tensor<"batch d_in">;
+      matmul: (site, activation, W) => {
         const mask = masks[site.name];
         if (mask === undefined) return undefined;
         const parts = subcomponentsOf(this.tensors, site);
         const rest = remainder[site.name];
-        return maskedProduct(
-          activation,
-          parts,
-          mask,
-          rest === undefined ? undefined : { delta: weightDelta(W, parts), mask: rest },
-        );
+        const left = rest === undefined ? undefined : { delta: weightDelta(W, parts), mask: rest };
+        return fromRows(maskedProduct(rowsOf(activation), parts, mask, left), activation);
       },
     };
     return this.network.forward(this.tensors, x, hooks);

@@ -7,11 +7,14 @@ import { values } from "../../engine/index.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
 import {
   add,
+  axisSize,
   einsum,
   foldIn,
   type Key,
   mul,
   randomNormal,
+  reshape,
+  sizesOf,
   sub,
   type Tensor,
   type Tensors,
@@ -53,6 +56,23 @@ export function subcomponentsOf(tensors: Tensors, site: Site): Subcomponents {
 /** What the subcomponents of a site leave over: `W - Σ_c V_c U_c`. */
 export function weightDelta(W: Tensor<"d_in d_out">, { V, U }: Subcomponents): Tensor<"d_in d_out"> {
   return sub(W, einsum("d_in C, C d_out -> d_in d_out", V, U));
+}
+
+/**
+ * An activation as rows, `batch d_in`: where there are positions, each position of each example is a row of its own, because what a
+ * subcomponent does there depends on nothing else.
+ *
+ * @param activation `batch d_in` or `batch pos d_in`
+ */
+export function rowsOf(activation: Tensor): Tensor<"batch d_in"> {
+  const { batch, pos, d_in } = sizesOf(activation) as { batch: number; pos?: number; d_in: number };
+  return reshape(activation, "batch d_in", { batch: batch * (pos ?? 1), d_in });
+}
+
+/** What was computed row by row, `batch d_out`, under the leading axes of the activation that the rows are of. */
+export function fromRows(rows: Tensor<"batch d_out">, activation: Tensor): Tensor {
+  const { d_in: _, ...leading } = sizesOf(activation);
+  return reshape(rows, activation.axes.replace(/d_in$/, "d_out"), { ...leading, d_out: axisSize(rows, "d_out") });
 }
 
 /** How strongly each subcomponent reads: its inner activation `h_c = V[:, c] · a`. */

@@ -101,6 +101,7 @@ export function transformer(config: TransformerConfig): Transformer {
   return {
     config,
     input: { axes: "batch pos", dtype: "i32", sizes: {}, vocab: config.vocab, context: config.context },
+    logits: "vocab",
     sites,
     weights,
     points: transformerPoints(config),

@@ -1,5 +1,17 @@
 /** Reconstruction: what the masked network gets wrong against the network itself. */
-import { mean, square, sub, type Tensor } from "../../../tensor/index.ts";
+import type { Network } from "../../../network/network.ts";
+import { klDivergence, mean, square, sub, type Tensor } from "../../../tensor/index.ts";
+
+/**
+ * How far the masked network's output is from the target network's own, never from labels: the squared error of values, the
+ * Kullback–Leibler divergence of distributions (SPD paper, D).
+ *
+ * @returns a mean over batch, and over outputs for values or positions for distributions; nats for distributions
+ */
+export function divergence({ logits }: Pick<Network, "logits">, output: Tensor, target: Tensor): Tensor<""> {
+  if (logits === undefined) return squaredError(output, target);
+  return mean(klDivergence(target, output, logits) as Tensor) as Tensor<"">;
+}
 
 /**
  * The mean over batch and outputs of the squared error against the target network's own output, never against labels

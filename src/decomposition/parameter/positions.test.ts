@@ -1,0 +1,116 @@
+/** Parameter decomposition of networks with positions: each position of each example is a row of its own. */
+import { describe, expect, test } from "vitest";
+import { interpret, type NamedValues, values } from "../../engine/index.ts";
+import { weightInputs } from "../../network/network.ts";
+import { tokenValues } from "../../network/run.ts";
+import { toyTransformer } from "../../network/transformer/config.ts";
+import { transformer } from "../../network/transformer/transformer.ts";
+import { constant, foldIn, gradients, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
+import { spdObjective } from "./objective.ts";
+import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
+
+const network = transformer(toyTransformer({ vocab: 5, context: 4, layers: 1, dModel: 6, heads: 2, dMlp: 4 }));
+const draw = (specs: typeof network.weights): NamedValues =>
+  Object.fromEntries(
+    specs.map(({ name, axes, shape }) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      return [
+        name,
+        values(
+          axes,
+          shape,
+          randomNormal(foldIn(keyFromSeed(8), name), size).map((x) => x / 2),
+        ),
+      ];
+    }),
+  );
+const weights = draw(network.weights);
+const C = 3;
+const components = draw(componentWeights(network.sites, C, 2));
+const tokens = tokenValues([
+  [0, 1, 2],
+  [3, 4, 0],
+]);
+const x = input("x", "batch pos", { batch: 2, pos: 3 }, "i32");
+
+describe("a transformer", () => {
+  const decomposition = new ParameterDecomposition(network, weights, components);
+  const rows = 6;
+  const all = (value: number): Record<string, Tensor<"C batch">> =>
+    Object.fromEntries(network.sites.map(({ name }) => [name, constant("C batch", { C, batch: rows }, value)]));
+  const feeds = { ...decomposition.values, x: tokens };
+
+  test("has an importance for each component, position and example", () => {
+    for (const g of Object.values(decomposition.activity(x))) expect(g.shape).toEqual([C, rows]);
+  });
+
+  test("with every component and the remainder is the network itself", () => {
+    const left = Object.fromEntries(network.sites.map(({ name }) => [name, constant("batch", { batch: rows }, 1)]));
+    const whole = decomposition.masked(x, all(1), left);
+    const own = network.forward(decomposition.tensors, x);
+    const found = interpret({ whole, own }, feeds);
+    found.own.data.forEach((value, i) => expect(found.whole.data[i]!).toBeCloseTo(value, 10));
+    const without = interpret({ out: decomposition.masked(x, all(1)) }, feeds).out;
+    expect(Array.from(without.data)).not.toEqual(Array.from(found.own.data));
+  });
+
+  test("loses one position's component at that position, and what reads from it later", () => {
+    const site = "blocks.0.mlp.W_out";
+    const left = { [site]: constant("batch", { batch: rows }, 1) };
+    const masks = (removed: number | undefined): Record<string, Tensor<"C batch">> => ({
+      [site]: constant(
+        "C batch",
+        { C, batch: rows },
+        Array.from({ length: C * rows }, (_, i) => (i === removed ? 0 : 1)),
+      ),
+    });
+    // Component 1 at position 1 of the second example.
+    const out = {
+      own: decomposition.masked(x, masks(undefined), left),
+      cut: decomposition.masked(x, masks(rows + 4), left),
+    };
+    const found = interpret(out, feeds);
+    const changed = Array.from(found.own.data, (value, i) => Math.abs(value - found.cut.data[i]!) > 1e-9);
+    const byRow = Array.from({ length: rows }, (_, row) => changed.slice(row * 5, row * 5 + 5).some(Boolean));
+    expect(byRow).toEqual([false, false, false, false, true, false]);
+  });
+});
+
+test("the objective's gradient is that of finite differences; outputs are compared as distributions", () => {
+  const settings = {
+    faithfulness: 1,
+    stochasticRecon: 1,
+    layerwiseRecon: 1,
+    importanceMinimality: 0.1,
+    frequencyMinimality: 0.5,
+    frequencyReference: 10,
+    lowerLeak: "slope",
+    delta: true,
+  } as const;
+  const own = weightInputs(network.weights);
+  const parts = weightInputs(componentWeights(network.sites, C, 2));
+  const { loss, stochasticRecon } = spdObjective(network, own, parts, x, { p: 1, importanceScale: 1 }, settings);
+  const names = ["blocks.0.attn.W_Q.V", "blocks.0.mlp.W_out.U", "blocks.0.attn.W_O.gate.W_in"];
+  const slopes = gradients(
+    loss,
+    names.map((name) => parts[name]!),
+  );
+  const feeds: NamedValues = { ...weights, ...components, x: tokens };
+  const found = interpret(
+    { loss, stochasticRecon, ...Object.fromEntries(names.map((n, i) => [n, slopes[i]!])) },
+    feeds,
+    [1, 2],
+  );
+  expect(found.stochasticRecon.data[0]).toBeGreaterThan(0);
+  for (const name of names) {
+    const { data, ...shape } = components[name]!;
+    for (const at of [0, data.length - 1]) {
+      const lossAt = (by: number): number => {
+        const moved = Float64Array.from(data, (value, i) => (i === at ? value + by : value));
+        return interpret({ loss }, { ...feeds, [name]: { ...shape, data: moved } }, [1, 2]).loss.data[0]!;
+      };
+      const slope = (lossAt(1e-6) - lossAt(-1e-6)) / 2e-6;
+      expect((found as NamedValues)[name]!.data[at]!).toBeCloseTo(slope, 6);
+    }
+  }
+});
