@@ -3,19 +3,23 @@ import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
 import { deepLinearTarget } from "./targets/deep-linear.ts";
+import { flipFlopTarget } from "./targets/flip-flop.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
+import { storiesTarget } from "./targets/stories.ts";
 import { tmsTarget } from "./targets/tms.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
   "resid-mlp": residMlpTarget,
+  "deep-linear": deepLinearTarget,
+  "flip-flop": flipFlopTarget,
   induction: inductionTarget,
   mess3: mess3Target,
   rrxor: rrxorTarget,
   hmm: hmmTarget,
-  "deep-linear": deepLinearTarget,
+  stories: storiesTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
