@@ -1,6 +1,8 @@
-/** `mechanist list`: what there is to train, the ways to take it apart, and named settings for both. */
+/** `mechanist list`: what there is to train or to compile, the ways to take it apart, and named settings. */
 import { z } from "zod";
 import { METHODS } from "../decomposition/methods.ts";
+import { COMPILE_SETTINGS } from "../network/compiled/compile-program.ts";
+import { COMPILED } from "../network/compiled/programs.ts";
 import { named, type Preset, type SettingsSchema } from "../settings.ts";
 import type { Success } from "../training/target.ts";
 import { resolveTarget, TARGETS } from "../training/targets.ts";
@@ -10,6 +12,7 @@ import type { Terminal } from "./terminal.ts";
 const LISTS: Readonly<Record<string, (terminal: Terminal) => void>> = {
   targets: listTargets,
   methods: listMethods,
+  programs: listPrograms,
   presets: listPresets,
 };
 
@@ -36,6 +39,15 @@ function listMethods(terminal: Terminal): void {
   listSettings("methods", methods, terminal);
 }
 
+function listPrograms(terminal: Terminal): void {
+  const programs = Object.entries(COMPILED).map(([name, { summary, vocabulary }]) => ({ name, summary, vocabulary }));
+  const settings = settingsOf(COMPILE_SETTINGS);
+  terminal.document("list", { programs, settings });
+  const rows = programs.map(({ name, summary, vocabulary }) => [name, vocabulary.join(" "), summary]);
+  terminal.print(`${table(["program", "vocabulary", "computes"], rows)}\n`);
+  printSettings("each of them", settings, terminal);
+}
+
 interface Listed {
   readonly name: string;
   readonly summary: string;
@@ -46,19 +58,23 @@ interface Listed {
 function listSettings(what: string, listed: readonly Listed[], terminal: Terminal): void {
   terminal.document("list", { [what]: listed });
   for (const { name, summary, success = [], settings } of listed) {
-    const rows = settings.map(({ key, kind, choices, description, ...rest }) => {
-      const meaning = choices === undefined ? description : `${description} (${choices.join(", ")})`;
-      return [`  ${key}`, kind, rest.default === undefined ? "by preset" : String(rest.default), meaning];
-    });
-    terminal.print(`${name}: ${summary}\n\n${table(["  setting", "kind", "default", "meaning"], rows)}\n`);
+    printSettings(`${name}: ${summary}`, settings, terminal);
     const measured = success.map(({ metric, meaning }) => [`  ${metric}`, meaning]);
     if (measured.length > 0) terminal.print(`${table(["  measured", "meaning"], measured)}\n`);
   }
 }
 
+function printSettings(title: string, settings: readonly Setting[], terminal: Terminal): void {
+  const rows = settings.map(({ key, kind, choices, description, ...rest }) => {
+    const meaning = choices === undefined ? description : `${description} (${choices.join(", ")})`;
+    return [`  ${key}`, kind, rest.default === undefined ? "by preset" : String(rest.default) || '""', meaning];
+  });
+  terminal.print(`${title}\n\n${table(["  setting", "kind", "default", "meaning"], rows)}\n`);
+}
+
 interface Setting {
   readonly key: string;
-  readonly kind: "number" | "integer" | "boolean" | "choice";
+  readonly kind: "number" | "integer" | "boolean" | "string" | "choice";
   readonly choices?: readonly string[];
   readonly default?: unknown;
   readonly description: string;

@@ -103,7 +103,14 @@ function commands(host: Host): Command {
   command("pull <id[@revision]>", "fetch a network from the Hugging Face hub, to keep").action(
     async (id: string, options) => (await import("./pull.ts")).pullCommand(id, options, terminal(options)),
   );
-  command("list <what>", "list targets, methods or presets").action(async (what: string, options) =>
+  command("compile <program>", "make a network of a program, with its true circuit")
+    .option("--set <key=value>", "a setting; may be given many times: mechanist list programs", repeat)
+    .option("--seed <n>", "random seed; short for --set seed=n")
+    .option("--out <dir>", "the network's folder; without it, one in ./runs")
+    .action(async (name: string, options) =>
+      (await import("./compile.ts")).compileCommand(name, options, terminal(options)),
+    );
+  command("list <what>", "list targets, methods, programs or presets").action(async (what: string, options) =>
     (await import("./list.ts")).listCommand(what, terminal(options)),
   );
   return program;

@@ -10,7 +10,7 @@ describe("help", () => {
     const { status, stdout, stderr } = await command(dir, "--help");
     expect([status, stderr]).toEqual([0, ""]);
     const names = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
-    expect(names).toEqual(["train", "decompose", "judge", "open", "start", "doctor", "list"]);
+    expect(names).toEqual(["train", "decompose", "judge", "open", "start", "doctor", "pull", "compile", "list"]);
     for (const name of names) {
       const help = await command(dir, name, "--help");
       expect([help.status, help.stderr]).toEqual([0, ""]);

@@ -125,3 +125,16 @@ function readersOf({ heads, mlps, output }: Placed): Reader[] {
     { to: "unembed", into: "in", moment: END, reads: output },
   ];
 }
+
+/** The edges where each layer's MLP is one part, `blocks.1.mlp`: an edge is there if one of its hidden units has it. */
+export function withWholeMlps(edges: readonly CircuitEdge[]): CircuitEdge[] {
+  const whole = (address: string): string => address.replace(/(\.mlp):.*$/, "$1");
+  const merged = new Map<string, CircuitEdge>();
+  for (const edge of edges) {
+    const [from, to] = [whole(edge.from), whole(edge.to)];
+    const name = `${from} ${to} ${edge.into}`;
+    const directions = [...new Set([...(merged.get(name)?.directions ?? []), ...edge.directions])];
+    merged.set(name, { ...edge, from, to, directions });
+  }
+  return [...merged.values()];
+}
