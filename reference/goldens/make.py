@@ -98,6 +98,12 @@ def archives() -> None:
     save("npz.json", record(npz.goldens()))
 
 
+def tables() -> None:
+    import tables as parquet
+
+    save("parquet.json", record(parquet.goldens()))
+
+
 def save(name: str, text: str) -> None:
     path = GOLDEN / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +134,7 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, archives)}
+    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, archives, tables)}
     for name in sys.argv[1:] or parts:
         parts[name]()
     sidecar()

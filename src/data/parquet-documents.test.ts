@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
 import { golden } from "../../test/golden/load.ts";
+import { MechanistError } from "../error.ts";
 import { byteSource, memorySource } from "../file/bytes.ts";
 import { parquetDocuments } from "./parquet-documents.ts";
 import type { StoredDocument } from "./text-documents.ts";
@@ -45,7 +47,7 @@ describe("Parquet", () => {
     const source = memorySource("file", written);
     await expect(contents(parquetDocuments(source, "txt"))).rejects.toThrow("file: expected column text, got txt");
     await expect(contents(parquetDocuments(source, "label"))).rejects.toThrow(
-      "file, row 0: column label: expected text or a list of ids, got 0",
+      "file: column label: expected text or lists of ids, got DOUBLE",
     );
   });
 
@@ -57,6 +59,24 @@ describe("Parquet", () => {
   ])("%s is refused", async (_, bytes, reason) => {
     await expect(contents(parquetDocuments(memorySource("file", bytes), "text"))).rejects.toThrow(
       `file: expected a whole Parquet file, got ${reason}`,
+    );
+  });
+
+  test("damaged anywhere is read or refused in one line, and never hangs", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(written.length - 1), fc.nat(255), fc.nat(60), async (at, byte, cut) => {
+        const bytes = written.slice();
+        bytes[at] = byte;
+        if (cut < 20) bytes.copyWithin(at, at + cut);
+        try {
+          await contents(parquetDocuments(memorySource("file", bytes), "text"));
+        } catch (error) {
+          expect(error).toBeInstanceOf(MechanistError);
+          expect((error as MechanistError).code).toBe("BadFile");
+          expect((error as MechanistError).message).not.toContain("\n");
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 
