@@ -20,7 +20,7 @@ export interface CompileOptions extends CommonOptions {
 }
 
 export async function compileCommand(program: string, options: CompileOptions, terminal: Terminal): Promise<void> {
-  const compiled = compileProgram(program, settingsGiven(options));
+  const compiled = compileProgram(program, await settingsGiven(options));
   const path = options.out === undefined ? resolve(await newRunPath(`compiled-${program}`)) : await made(options.out);
   await writeAtomic(join(path, "model.safetensors"), writeSafetensors(compiled.weights, { schema: "1" }));
   await writeAtomic(join(path, "circuit.safetensors"), writeSafetensors({ basis: compiled.basis }, { schema: "1" }));

@@ -84,8 +84,8 @@ async function startOrResume(
 async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<Subject & Asked> {
   const config = options.config === undefined ? { settings: {} } : await readConfig(options.config);
   const preset = options.preset ?? config.preset;
-  const target = trainDocumentOf(source);
-  const set = { ...config.settings, ...settingsGiven(options) };
+  const target = await trainDocumentOf(source);
+  const set = { ...config.settings, ...(await settingsGiven(options)) };
   const document = resolveMethod(options.method, { target, ...(preset !== undefined && { preset }), set });
   return { document, weights: await trainedWeights(source), preset, keys: Object.keys(set) };
 }
@@ -99,7 +99,7 @@ async function trainedWeights(source: RunFolder): Promise<NamedValues> {
       `${source.path}: expected a finished training, got one that is ${status}; train --resume finishes it`,
     );
   }
-  const document = trainDocumentOf(source);
+  const document = await trainDocumentOf(source);
   const where = (step: number): string => source.checkpoints.pathOf(step);
   const latest = await source.checkpoints.latest(({ step, tensors }) =>
     expectTrainState(where(step), document, tensors),
@@ -138,7 +138,7 @@ async function resumeDecomposing(
 
 /** What a decomposition's folder says it is of, with a check of its checkpoints. */
 export async function openDecomposition(run: RunFolder): Promise<Subject & { check(checkpoint: Checkpoint): void }> {
-  const document = decomposeDocumentOf(run);
+  const document = await decomposeDocumentOf(run);
   const weights = networkWeights(run.targetPath, document.target, await run.loadTarget());
   const check = ({ step, tensors }: Checkpoint): void =>
     expectDecomposeState(run.checkpoints.pathOf(step), document, weights, tensors);

@@ -7,9 +7,9 @@ import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
 
 /** How a run's network was, or is to be, trained. */
-export function trainDocumentOf(run: RunFolder): TrainDocument {
+export async function trainDocumentOf(run: RunFolder): Promise<TrainDocument> {
   const { record } = run;
-  const document = record.kind === "train" ? record.document : record.document.target;
+  const document = await run.withTexts(record.kind === "train" ? record.document : record.document.target);
   return fromFile(run.path, () => ({
     ...document,
     settings: settingsFrom(
@@ -21,13 +21,13 @@ export function trainDocumentOf(run: RunFolder): TrainDocument {
 }
 
 /** @throws `BadArgument` for a run of another kind; `BadFile` when its settings are not those of the method */
-export function decomposeDocumentOf(run: RunFolder): DecomposeDocument {
+export async function decomposeDocumentOf(run: RunFolder): Promise<DecomposeDocument> {
   const { record } = run;
   if (record.kind !== "decompose") {
     throw new MechanistError("BadArgument", `${run.name}: expected a decomposition, got a ${record.kind} run`);
   }
   const { document } = record;
-  const target = trainDocumentOf(run);
+  const target = await trainDocumentOf(run);
   return fromFile(run.path, () => ({
     ...document,
     target,

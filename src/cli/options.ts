@@ -46,17 +46,39 @@ export function wholeNumber(option: string, text: string, low: number, high: num
   return value;
 }
 
-/** The settings given by `--set`, `--steps` and `--seed`, as text; the schema reads them. */
-export function settingsGiven({ set = [], steps, seed }: RunOptions): Record<string, string> {
+/**
+ * The settings given by `--set`, `--steps` and `--seed`, as text; the schema reads them. Of `key=@path` the value is what the file holds.
+ *
+ * @throws `MissingFile`; `BadFile` when it is not text in UTF-8
+ */
+export async function settingsGiven({ set = [], steps, seed }: RunOptions): Promise<Record<string, string>> {
   const given: Record<string, string> = {};
   for (const pair of set) {
     const at = pair.indexOf("=");
     if (at < 1) throw new MechanistError("BadArgument", `--set: expected key=value, got ${pair}`);
-    given[pair.slice(0, at).trim()] = pair.slice(at + 1).trim();
+    const value = pair.slice(at + 1).trim();
+    given[pair.slice(0, at).trim()] = value.startsWith("@") ? await readText(value.slice(1)) : value;
   }
   if (steps !== undefined) given.steps = steps;
   if (seed !== undefined) given.seed = seed;
   return given;
+}
+
+/** More than this would not fit into memory as tokens, gradients and all. */
+const LONGEST_TEXT = 2 ** 28;
+
+async function readText(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new MechanistError("MissingFile", `${path}: expected a text, got no file that can be read`, {}, { cause });
+  });
+  if (bytes.length > LONGEST_TEXT) {
+    throw new MechanistError("BadFile", `${path}: expected at most ${LONGEST_TEXT} bytes of text, got ${bytes.length}`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new MechanistError("BadFile", `${path}: expected text in UTF-8, got other bytes`, {}, { cause });
+  }
 }
 
 /** Settings in a file, with the preset they start from. */

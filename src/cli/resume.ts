@@ -5,6 +5,7 @@ import { MechanistError } from "../error.ts";
 import type { RunRecord } from "../run/document.ts";
 import { RunFolder } from "../run/folder.ts";
 import { RUNS, runNames } from "../run/runs.ts";
+import { withoutTexts } from "../run/texts.ts";
 
 /**
  * The run in a folder, or the newest unfinished one in `./runs` that is meant.
@@ -47,8 +48,9 @@ export function expectSameSettings({ name, record: { document } }: RunFolder, as
     throw new MechanistError("BadArgument", `--resume: ${name}: ${told}`);
   };
   if (asked.preset !== undefined && asked.preset !== document.preset) refuse("preset", document.preset, asked.preset);
+  const { settings } = withoutTexts(asked.document).document;
   for (const key of asked.keys) {
-    const [before, now] = [document.settings[key], asked.document.settings[key]];
+    const [before, now] = [document.settings[key], settings[key]];
     if (before !== now) refuse(key, before, now);
   }
 }

@@ -39,7 +39,7 @@ async function startOrResume(
   options: RunOptions,
   terminal: Terminal,
 ): Promise<Begun | { readonly run: RunFolder }> {
-  const set = settingsGiven(options);
+  const set = await settingsGiven(options);
   const document = resolveTarget(target, { ...(options.preset !== undefined && { preset: options.preset }), set });
   if (options.resume) {
     const what = `a run that trains ${target}`;
@@ -65,7 +65,7 @@ export async function newTraining(
 }
 
 async function resumeTraining(run: RunFolder, options: RunOptions, terminal: Terminal): Promise<Begun> {
-  const document = trainDocumentOf(run);
+  const document = await trainDocumentOf(run);
   const placement = placementFrom(options, run.record.environment);
   await run.takeOver(environment(placement.device, placement.threads));
   const check = ({ step, tensors }: Checkpoint): void =>

@@ -9,6 +9,7 @@ import { digestOf } from "./digest.ts";
 import { type DecomposeRecord, parseRunRecord, RUN_SCHEMA, type RunRecord, type TrainRecord } from "./document.ts";
 import { MetricsLog } from "./metrics.ts";
 import { effectiveStatus, processStart } from "./process.ts";
+import { TEXTS, withoutTexts, withTexts, writeTexts } from "./texts.ts";
 import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
 
 const RECORD = "run.json";
@@ -46,16 +47,20 @@ export class RunFolder {
     await mkdir(absolute, { recursive: true }).catch((cause: unknown) => {
       throw diskFailure(absolute, cause);
     });
-    const taken = (await readdir(absolute)).filter((name) => name !== TARGET && !name.endsWith(TEMPORARY));
+    const taken = (await readdir(absolute)).filter(
+      (name) => ![TARGET, TEXTS].includes(name) && !name.endsWith(TEMPORARY),
+    );
     if (taken.length > 0) {
       throw new MechanistError("BadArgument", `${path}: expected a new or empty folder, got one with files in it`);
     }
-    const { kind, ...rest } = run;
+    const { document, texts } = withoutTexts(run.document);
+    const { kind, ...rest } = { ...run, document };
     const about = { schema: RUN_SCHEMA, kind, name: basename(absolute), createdAt: new Date().toISOString() };
-    const record = { ...about, status: "running", ...self(), digest: digestOf(run.document), ...rest } as RunRecord;
+    const record = { ...about, status: "running", ...self(), digest: digestOf(document), ...rest } as RunRecord;
     const folder = new RunFolder(absolute, record);
     await folder.#sweep();
     // The record last: a folder that has one is a run that can be gone on with.
+    await writeTexts(absolute, texts);
     if (target !== undefined) await writeAtomic(folder.targetPath, writeSafetensors(target, { schema: "1" }));
     await folder.#write();
     return folder;
@@ -74,6 +79,11 @@ export class RunFolder {
 
   get record(): RunRecord {
     return this.#record;
+  }
+
+  /** A document of this run with the long texts that `run.json` has only the digests of. */
+  withTexts<D>(document: D): Promise<D> {
+    return withTexts(document, this.path);
   }
 
   get name(): string {
@@ -130,7 +140,7 @@ export class RunFolder {
 
   /** Removes the temporary files that a crash left. */
   async #sweep(): Promise<void> {
-    for (const folder of [this.path, join(this.path, "checkpoints")]) {
+    for (const folder of [this.path, join(this.path, "checkpoints"), join(this.path, TEXTS)]) {
       const names = await readdir(folder).catch(() => []);
       for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true });
     }
