@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   AblationBench,
   type Difference,
@@ -10,6 +10,9 @@ import {
 import { compileProgram, type CompiledProgram } from "./compile-program.ts";
 import { BOS } from "./plan.ts";
 import { COMPILED } from "./programs.ts";
+
+// Each part and edge is cut by itself: on a machine that does much else at once a test may take a while.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** A change that somebody who decodes the output sees: another category, or a number off by more than was promised. */
 const SEEN = 1e-4;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { distance, everyInput, outputsOf } from "../../../test/network/compiled-runs.ts";
 import { instructions, programOf } from "../../../test/network/random-sequence.ts";
 import { MechanistError } from "../../error.ts";
@@ -8,6 +8,9 @@ import { compileProgram } from "./compile-program.ts";
 import { evaluate } from "./evaluate.ts";
 import { aggregate, everywhere, indices, map, mapToNumber, select, sequenceMap, tokens } from "./language.ts";
 import { COMPILED } from "./programs.ts";
+
+// Hundreds of small programs are compiled and run: on a machine that does much else at once a test may take a while.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** What is promised of numbers. Categories are compared as they are: `distance` is 1 where two differ, or more. */
 const NUMERICAL = 1e-4;
@@ -28,7 +31,8 @@ describe.each(Object.keys(COMPILED))("%s", (name) => {
 
   test("so does the arbiter, on a sample", async () => {
     const compiled = compileProgram(name);
-    const inputs = everyInput(compiled.program.vocabulary, [5]).filter((_, i) => i % 13 === 0);
+    const all = everyInput(compiled.program.vocabulary, [5]);
+    const inputs = all.filter((_, i) => i % Math.floor(all.length / 12) === 0);
     const wanted = inputs.map((tokens) => evaluate(compiled.program.output, tokens));
     // Weights are float32: a third, for instance, is off by 1e-8.
     expect(distance(await outputsOf(compiled, inputs, "float64"), wanted)).toBeLessThan(1e-6);
@@ -56,11 +60,11 @@ test("programs of random operations compute what they mean", async () => {
       }
       operations += compiled.circuit.nodes.length;
     }),
-    { seed: 20261121, numRuns: 60 },
+    { seed: 20261121, numRuns: 40 },
   );
   // Some random programs are trivial, most are not.
 
-  expect(operations).toBeGreaterThan(60 * 5);
+  expect(operations).toBeGreaterThan(40 * 5);
 });
 
 describe("where nothing is selected", () => {

@@ -8,18 +8,22 @@ import type { Entry, HeadPlan, MlpPlan, Plan, UnitPlan } from "./plan.ts";
 /** Beside an entry of 1 of the real parts. Scores then differ by a few, so that these heads do look somewhere. */
 const SPREAD = 0.5;
 
+/** So many dimensions are enough to look somewhere; real heads can have hundreds. */
+const MOST_DIMENSIONS = 16;
+
 /**
  * Adds to each layer `count` random heads and as many random hidden units. Every head, and the hidden units of a layer together, write
  * a direction of their own.
  *
- * @param dHead how many dimensions the heads have
+ * @param dHead how many dimensions heads have
  */
 export function withNoise(plan: Plan, count: number, dHead: number, key: Key): Plan {
   const heads: HeadPlan[] = [...plan.heads];
   const mlps: MlpPlan[] = [...plan.mlps];
   const real = [...plan.embed, ...plan.posEmbed, ...[...heads, ...mlps].flatMap(({ writes }) => writes)];
   for (let layer = 0; layer < plan.layers; layer++) {
-    for (let i = 0; i < count; i++) heads.push(noiseHead(layer, real, dHead, i, foldIn(key, `head ${layer} ${i}`)));
+    for (let i = 0; i < count; i++)
+      heads.push(noiseHead(layer, real, Math.min(dHead, MOST_DIMENSIONS), i, foldIn(key, `head ${layer} ${i}`)));
     const direction = `noise:blocks.${layer}.mlp`;
     const units = Array.from({ length: count }, (_, i): UnitPlan => {
       const numbers = randomNormal(foldIn(key, `unit ${layer} ${i}`), real.length + 1);

@@ -59,7 +59,7 @@ test("the token after the last one's earlier occurrence has the gain as its logi
 });
 
 test("attention is as sharp as beta", () => {
-  const { tokens, next } = sequences(40, keyFromSeed(2));
+  const { tokens, next } = sequences(12, keyFromSeed(2));
   const losses = [0, 1, 5, 20].map((beta) => {
     const induction = handCodedInduction({ beta });
     return score(interpret(program(induction, tokens.length), feeds(tokens, induction)).logits, next).loss;
@@ -89,7 +89,7 @@ test("has 52 edges, 7 of them true", () => {
 test("the other heads are there, and nothing reads what they write", () => {
   const induction = handCodedInduction({ beta: 5 });
   const { weights } = induction;
-  const { tokens } = sequences(20, keyFromSeed(3));
+  const { tokens } = sequences(8, keyFromSeed(3));
   const whole = interpret(program(induction, tokens.length), feeds(tokens, induction)).logits;
   const head = (x: Values, index: number): Float32Array => {
     const size = x.data.length / 3;

@@ -14,13 +14,13 @@ export interface Sizes {
 export function sizesFor({ layers, heads, mlps }: Plan): Sizes {
   const most = (count: (layer: number) => number): number =>
     Math.max(...Array.from({ length: layers }, (_, i) => count(i)));
-  const dimensions = heads.flatMap(({ q, k, v }) => [...q, ...k, ...v].map(({ dimension }) => dimension + 1));
+  const entries = heads.flatMap(({ q, k, v }) => [...q, ...k, ...v]);
   return {
     heads: Math.max(
       1,
       most((layer) => heads.filter((head) => head.layer === layer).length),
     ),
-    dHead: Math.max(1, ...dimensions),
+    dHead: entries.reduce((most, { dimension }) => Math.max(most, dimension + 1), 1),
     dMlp: most((layer) => unitsIn(mlps, layer)),
   };
 }
