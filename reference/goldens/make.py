@@ -90,6 +90,13 @@ def tokenization() -> None:
 
     for name, golden in texts.goldens(GOLDEN / "tokenizer").items():
         save(f"tokenizer/{name}.json", record(golden))
+    save("tokenizer/splits.json", lines(texts.splits()))
+
+
+def training() -> None:
+    import byte_pairs as trained
+
+    save("byte-pairs.json", record(trained.goldens()))
 
 
 def archives() -> None:
@@ -134,7 +141,7 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, archives, tables)}
+    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, training, archives, tables)}
     for name in sys.argv[1:] or parts:
         parts[name]()
     sidecar()
