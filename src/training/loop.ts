@@ -36,7 +36,7 @@ export interface LoopOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Called for every `metricsEvery`-th step and the last. */
   readonly onMetrics?: (row: MetricsRow) => void | Promise<void>;
-  /** Called at every `checkpointEvery`-th step, at the last, and when the run is cancelled. */
+  /** Called at every `checkpointEvery`-th step, where a stage stops, and when the run is cancelled. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
   readonly resume?: Checkpoint;
   readonly device?: Device;
@@ -52,14 +52,13 @@ export interface Stage {
   /** The first step to take; steps before it were taken earlier. */
   readonly from: number;
   readonly steps: number;
+  /** Where to stop for now; absent, after all steps. */
+  readonly until?: number;
   /** What step `step`, counted from 0, is given. */
   readonly inputsAt: (step: number) => StepInputs;
   /** The state by the names it is saved under. */
   readonly tensors: (state: NamedValues) => NamedValues;
-  /**
-   * What becomes of those after the last step, before the last checkpoint has them; absent, nothing. A stage that goes on from its last
-   * checkpoint has no step to take and finds it done.
-   */
+  /** What becomes of those where it stops, before the checkpoint there has them; absent, nothing. */
   readonly finish?: (tensors: NamedValues) => Promise<NamedValues>;
 }
 
@@ -82,7 +81,7 @@ const LONGEST_CALL = 60; // ms
  *         finite, keeping the checkpoints made before it
  */
 export async function runStage(stage: Stage, options: LoopOptions): Promise<StageResult> {
-  const { stepper, steps, from } = stage;
+  const { stepper, steps, from, until = steps } = stage;
   const metricsEvery = options.metricsEvery ?? Math.max(1, Math.floor(steps / 500));
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.ceil(steps / 40));
   const began = performance.now();
@@ -90,12 +89,12 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
   let reported = 0;
   let perCall = 1;
   let last: NamedValues | undefined;
-  for (let step = from; step < steps;) {
+  for (let step = from; step < until;) {
     if (options.signal?.aborted) {
       await options.onCheckpoint?.({ step, tensors: stage.tensors(stepper.state()) });
       throw new MechanistError("Cancelled", `${stage.name}: stopped at step ${step} of ${steps}`, { step });
     }
-    const nextCheckpoint = Math.min(steps, (Math.floor(step / checkpointEvery) + 1) * checkpointEvery);
+    const nextCheckpoint = Math.min(until, (Math.floor(step / checkpointEvery) + 1) * checkpointEvery);
     const count = Math.min(perCall, stepper.stepsPerCall, nextCheckpoint - step);
     const callBegan = performance.now();
     const rows = await stepper.advance(Array.from({ length: count }, (_, i) => stage.inputsAt(step + i)));
@@ -115,17 +114,17 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
       reported = now;
       options.onProgress({ stage: stage.name, step, steps, stepsPerSecond, metrics });
     }
-    if (step === steps) {
+    if (step === until) {
       const tensors = stage.tensors(stepper.state());
       last = stage.finish ? await stage.finish(tensors) : tensors;
     }
-    if (options.onCheckpoint && (step % checkpointEvery === 0 || step === steps)) {
+    if (options.onCheckpoint && (step % checkpointEvery === 0 || step === until)) {
       await options.onCheckpoint({ step, tensors: last ?? stage.tensors(stepper.state()) });
     }
     await breathe();
   }
   const tensors = last ?? stage.tensors(stepper.state());
-  return { tensors, metrics, stepsPerSecond: ((steps - from) * 1000) / (performance.now() - began) };
+  return { tensors, metrics, stepsPerSecond: ((until - from) * 1000) / (performance.now() - began) };
 }
 
 /** Lets timers, signals and requests have their turn between calls. */

@@ -73,6 +73,19 @@ export function savedState(layout: Layout): (state: NamedValues) => NamedValues 
   });
 }
 
+/**
+ * A saved state in which weights that are 0 are at rest: AdamW's running means for them are 0 as well, so that nothing but a gradient
+ * moves them.
+ */
+export function withZerosAtRest(layout: Layout, saved: NamedValues): NamedValues {
+  const weights = packValues(layout, saved);
+  const atRest = (name: string): NamedValues => {
+    const means = saved[name]!;
+    return { [name]: { ...means, data: Float32Array.from(means.data, (x, i) => (weights[i] === 0 ? 0 : x)) } };
+  };
+  return { ...saved, ...atRest("adamw.m"), ...atRest("adamw.v") };
+}
+
 /** The weights alone, of a saved state. */
 export function weightsOf(layout: Layout, saved: NamedValues): NamedValues {
   return Object.fromEntries(layout.entries.map(({ name }) => [name, saved[name]!]));

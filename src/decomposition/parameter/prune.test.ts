@@ -3,7 +3,7 @@ import { interpret, type NamedValues, values } from "../../engine/index.ts";
 import { tms } from "../../network/tms.ts";
 import { sparseFeatures } from "../../data/sparse-feature.ts";
 import { axisNames, constant, keyFromSeed, sizeOf, type Tensor } from "../../tensor/index.ts";
-import type { Checkpoint } from "../../training/loop.ts";
+import type { Checkpoint, LoopOptions } from "../../training/loop.ts";
 import { resolveTarget } from "../../training/targets.ts";
 import type { Masks } from "../decomposition.ts";
 import { decompose, resolveMethod } from "../methods.ts";
@@ -94,27 +94,41 @@ describe("pruning", () => {
 
 describe("a run that prunes", () => {
   const target = resolveTarget("tms", { set: { features: 3 } });
-  const set = { steps: 40, batch: 64, components: 6, gateWidth: 2, pruneBelow: 0.01, importanceMinimality: 1 };
-  const document = resolveMethod("spd", { target, preset: "default", set });
-  const options = { threads: 1, checkpointEvery: 20 };
-
-  test("ends with the last checkpoint's bits, and goes on to them from any checkpoint, the last one too", async () => {
-    const checkpoints: Checkpoint[] = [];
-    const { components: whole } = await decompose(document, weights, {
-      ...options,
-      onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint),
-    });
-    expect(checkpoints.map(({ step }) => step)).toEqual([20, 40]);
-    expect(whole).toEqual(Object.fromEntries(Object.keys(whole).map((name) => [name, checkpoints[1]!.tensors[name]])));
-    for (const resume of checkpoints)
-      expect((await decompose(document, weights, { ...options, resume })).components).toEqual(whole);
-    const kept = await decompose(
-      { ...document, settings: { ...document.settings, pruneBelow: 0 } } as typeof document,
-      weights,
-      options,
+  const set = { steps: 40, batch: 64, components: 6, gateWidth: 2, importanceMinimality: 1 };
+  const run = async (more: object, options: LoopOptions = {}): Promise<NamedValues> => {
+    const document = resolveMethod("spd", { target, preset: "default", set: { ...set, pruneBelow: 0.01, ...more } });
+    return (await decompose(document, weights, { threads: 1, checkpointEvery: 20, ...options })).components;
+  };
+  const deadOf = (named: NamedValues): string[] =>
+    ["linear1", "linear2"].flatMap((site) =>
+      Array.from({ length: 6 }, (_, c) => `${site}.${c}`).filter((_, c) => named[`${site}.gate.b_out`]!.data[c] === 0),
     );
-    const zeros = (named: NamedValues): number => Array.from(named["linear1.U"]!.data).filter((x) => x === 0).length;
-    expect(zeros(kept.components)).toBe(0);
-    expect(zeros(whole)).toBeGreaterThan(0);
+
+  test.each([1, 0.75])("at %d of its steps goes on to the same bits from any checkpoint", async (pruneAt) => {
+    const checkpoints: Checkpoint[] = [];
+    const whole = await run({ pruneAt }, { onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint) });
+    expect(checkpoints.map(({ step }) => step)).toEqual(pruneAt === 1 ? [20, 40] : [20, 30, 40]);
+    const last = checkpoints.at(-1)!.tensors;
+    expect(whole).toEqual(Object.fromEntries(Object.keys(whole).map((name) => [name, last[name]])));
+    for (const resume of checkpoints) expect(await run({ pruneAt }, { resume })).toEqual(whole);
+  });
+
+  test("before its end leaves the dead at 0, while the others learn on", async () => {
+    const checkpoints: Checkpoint[] = [];
+    const whole = await run({ pruneAt: 0.5 }, { onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint) });
+    const pruned = checkpoints[0]!.tensors;
+    expect(deadOf(pruned).length).toBeGreaterThan(0);
+    expect(deadOf(pruned).length).toBeLessThan(12);
+    expect(deadOf(whole)).toEqual(deadOf(pruned));
+    expect(deadOf(await run({ pruneBelow: 0 }))).toEqual([]);
+    for (const name of Object.keys(whole)) {
+      const moved = Array.from(whole[name]!.data, (x, i) => x !== pruned[name]!.data[i]);
+      const zero = Array.from(pruned[name]!.data, (x) => x === 0);
+      expect(
+        moved.some((m, i) => m && zero[i]!),
+        name,
+      ).toBe(false);
+      expect(moved.some(Boolean), name).toBe(true);
+    }
   });
 });

@@ -1,10 +1,11 @@
 /**
- * Pruning, the last thing a run does and ours, not the papers': components that as good as never matter become 0.
+ * Pruning, ours and not the papers': components that as good as never matter become 0, in the course of a run.
  *
  * Importance minimality closes the gate of a component that nothing needs, and from then on no loss but faithfulness, which only sees the
- * sum, says what its `V` and `U` are: they stay at some small noise, and a gate may still open a little in a corner of the data that is hardly
- * ever visited. Masks made that noise harmless; but it is not 0, and to measures that compare directions one such component may look like
- * a mechanism. What they held falls to the remainder.
+ * sum, says what its `V` and `U` are. They stay at some small noise, each harmless; but to measures that compare directions one such
+ * component may look like a mechanism, and all of them together may hold a tenth of a mechanism that is masked at random, for which the live
+ * ones make up in length. A component of zeros has no gradient and stays as it is. What it held falls to the remainder, and where
+ * steps are left to take, the live ones learn it.
  */
 import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";

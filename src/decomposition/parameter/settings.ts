@@ -49,7 +49,8 @@ export const spdSettings = z.strictObject({
     .min(0)
     .max(1)
     .default(0)
-    .describe("at the end, components whose importance is less than this on average become 0; 0: none do"),
+    .describe("components whose importance is less than this on average become 0; 0: none do"),
+  pruneAt: z.number().gt(0).max(1).default(1).describe("fraction of the run after which they do; the others learn on"),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of components, gates, data and masks"),
 });
 export type SpdSettings = z.infer<typeof spdSettings>;

@@ -2,8 +2,14 @@
 import type { NamedValues, Stepper } from "../../engine/index.ts";
 import { type Network, type Site, weightInputs } from "../../network/network.ts";
 import { adamWScalars } from "../../training/adamw.ts";
-import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { compileOptimisation, type OptimisationOptions, savedState, weightsOf } from "../../training/optimise.ts";
+import { type Checkpoint, type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
+import {
+  compileOptimisation,
+  type OptimisationOptions,
+  savedState,
+  weightsOf,
+  withZerosAtRest,
+} from "../../training/optimise.ts";
 import { type Layout, layoutOf } from "../../training/parameters.ts";
 import { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
 import { foldIn, input, type Key, keyFromSeed, type Tensor } from "../../tensor/index.ts";
@@ -11,7 +17,7 @@ import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { spdObjective } from "./objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
-import { prune, type PruneSubject } from "./prune.ts";
+import { prune } from "./prune.ts";
 import type { SpdSettings } from "./settings.ts";
 import { initialSubcomponents, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
@@ -32,32 +38,59 @@ export interface SpdResult extends Omit<StageResult, "tensors"> {
 /** Takes a network apart. */
 export async function spd(target: SpdTarget, settings: SpdSettings, options: LoopOptions = {}): Promise<SpdResult> {
   const key = keyFromSeed(settings.seed);
-  const { sites } = target.network;
-  const layout = layoutOf(componentWeights(sites, settings.components, settings.gateWidth));
-  const start =
-    options.resume?.tensors ?? (await warmUp(target, settings, firstComponents(target, settings, key), options));
-  const stepper = await compileSpd(target, settings, layout, start, options);
+  const layout = layoutOf(componentWeights(target.network.sites, settings.components, settings.gateWidth));
+  let reached: Checkpoint = options.resume ?? {
+    step: 0,
+    tensors: await warmUp(target, settings, firstComponents(target, settings, key), options),
+  };
+  let result = { metrics: {}, stepsPerSecond: 0 };
+  const stops = new Set([pruneStep(settings), settings.steps]);
+  for (const until of [...stops].filter((stop) => stop > reached.step)) {
+    const { tensors, ...rest } = await decomposeUntil(until, target, settings, layout, reached, options);
+    reached = { step: until, tensors };
+    result = rest;
+  }
+  return { ...result, components: weightsOf(layout, reached.tensors) };
+}
+
+/** After how many steps components are pruned; after all of them where none ever is. */
+function pruneStep({ pruneBelow, pruneAt, steps }: SpdSettings): number {
+  return pruneBelow > 0 ? Math.max(1, Math.round(pruneAt * steps)) : steps;
+}
+
+/** The main stage from a checkpoint to a step, with the pruning if it is due then. */
+async function decomposeUntil(
+  until: number,
+  target: SpdTarget,
+  settings: SpdSettings,
+  layout: Layout,
+  from: Checkpoint,
+  options: LoopOptions,
+): Promise<StageResult> {
+  const { network, weights, batch } = target;
+  const { pruneBelow: below, steps } = settings;
+  const key = keyFromSeed(settings.seed);
+  const subject = { network, weights, x: batch(settings.batch), below, key: foldIn(key, "prune") };
+  const finish = async (tensors: NamedValues): Promise<NamedValues> =>
+    withZerosAtRest(layout, await prune(subject, tensors, options));
+  const stepper = await compileSpd(target, settings, layout, from.tensors, options);
   try {
-    const { tensors, ...result } = await runStage(
+    return await runStage(
       {
         name: "decompose",
         stepper,
-        from: options.resume?.step ?? 0,
-        steps: settings.steps,
+        from: from.step,
+        until,
+        steps,
         inputsAt: spdInputs(settings, key),
         tensors: savedState(layout),
-        ...(settings.pruneBelow > 0 && { finish: (last) => prune(pruneSubject(target, settings, key), last, options) }),
+        ...(below > 0 && until === pruneStep(settings) && { finish }),
       },
       options,
     );
-    return { ...result, components: weightsOf(layout, tensors) };
   } finally {
     await stepper.dispose();
   }
-}
-
-function pruneSubject({ network, weights, batch }: SpdTarget, settings: SpdSettings, key: Key): PruneSubject {
-  return { network, weights, x: batch(settings.batch), below: settings.pruneBelow, key: foldIn(key, "prune") };
 }
 
 /** What each step of the main stage is given. */
