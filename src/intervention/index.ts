@@ -24,3 +24,5 @@ export { type Edge, type EdgeGraph, edgeGraph, edgeName, type GraphOptions } fro
 export { type CutWith, edgeEffects, type EdgeRow, type EdgeTable } from "./edges/edge-effects.ts";
 export { type EdgeAttribution, edgeAttribution } from "./edges/edge-attribution.ts";
 export { type PrunedEdges, pruneEdges } from "./edges/prune.ts";
+export { type PathReceiver, pathPatch, type PathRow, type PathSender, type PathTable } from "./edges/path-patching.ts";
+export type { Norms } from "./edges/path-program.ts";

@@ -144,7 +144,7 @@ function changeOf(graph: EdgeGraph, n: number, batch: number, pos: number): Tens
 /** The first sender's writings moved along the way, and every reading made a value of its own, so that gradients end there. */
 function interpolatingHooks(graph: EdgeGraph, n: number): readonly RunHook[] {
   // Where tokens and positions are one sender, its change is moved at the tokens' point.
-  const moved = graph.senders.filter(({ address }) => /embed$/.test(address));
+  const moved = graph.senders.filter(({ address }) => address.endsWith("embed"));
   const along = moved.map(({ points }, sender): RunHook => ({
     point: points[0]!,
     replace: (value) => {
