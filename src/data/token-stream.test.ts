@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
+import { MechanistError } from "../error.ts";
 import { byteSource, type ByteSource, memorySource } from "../file/bytes.ts";
 import { settingsFrom } from "../settings.ts";
 import { keyFromSeed } from "../tensor/index.ts";
@@ -290,6 +291,40 @@ describe("JSON lines", () => {
   ])("%j is refused", async (content, message) => {
     await expect(contents(jsonLineDocuments(text(content), "text"))).rejects.toThrow(message);
   });
+});
+
+test("lines of any bytes are read or refused in one line", async () => {
+  const near = fc.constantFrom(
+    "{",
+    "}",
+    '"text"',
+    ":",
+    '"a"',
+    "[1",
+    ",",
+    "]",
+    "\n",
+    "\\u00",
+    "1e999",
+    "null",
+    "__proto__",
+  );
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.array(near, { maxLength: 12 }).map((parts) => new TextEncoder().encode(parts.join(""))),
+  );
+  await fc.assert(
+    fc.asyncProperty(bytes, async (content) => {
+      try {
+        const documents = await contents(jsonLineDocuments(memorySource("file", content), "text"));
+        for (const document of documents) expect(typeof document === "string" || Array.isArray(document)).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(MechanistError);
+        expect((error as MechanistError).message).not.toContain("\n");
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 describe("a stream", () => {

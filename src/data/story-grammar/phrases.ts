@@ -12,7 +12,7 @@ export interface Phrase {
 }
 
 /** Relative clauses within relative clauses go no deeper. */
-export const DEEPEST_CLAUSE = 2;
+const DEEPEST_CLAUSE = 2;
 
 const PRONOUN_WEIGHT = 0.5;
 /** Nothing, a prepositional phrase, a relative clause: beside a subject, and beside another noun. */
@@ -155,7 +155,7 @@ export function agreeing(singular: string, plural: string, { entity, at }: Phras
   return { word, part: "verb", number: entity.number, subject: at, otherForm };
 }
 
-export const BE = { past: ["was", "were"], present: ["is", "are"] } as const;
+const BE = { past: ["was", "were"], present: ["is", "are"] } as const;
 
 /** A form of `be` that agrees. */
 export function be(tense: Tense, phrase: Phrase): Piece {
