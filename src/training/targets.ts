@@ -4,6 +4,7 @@ import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
 import { deepLinearTarget } from "./targets/deep-linear.ts";
 import { flipFlopTarget } from "./targets/flip-flop.ts";
+import { hierarchicalEqualityTarget } from "./targets/hierarchical-equality.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
@@ -20,6 +21,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   rrxor: rrxorTarget,
   hmm: hmmTarget,
   stories: storiesTarget,
+  "hierarchical-equality": hierarchicalEqualityTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
