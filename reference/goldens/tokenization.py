@@ -156,3 +156,35 @@ def golden(tok: Tokenizer, config: dict) -> dict:
         "tokenizer": json.loads(tok.to_str()),
         "cases": cases,
     }
+
+
+def splits() -> list[dict]:
+    """Pre-tokenizers alone: into which pieces each cuts the texts."""
+    behaviors = ["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
+    patterns = [" ", "--", Regex(r"\d+|\s"), Regex(r"[aeiou]")]
+    split = [
+        pre_tokenizers.Split(pattern, behavior, invert)
+        for pattern in patterns
+        for behavior in behaviors
+        for invert in (False, True)
+    ]
+    others = [
+        *(pre_tokenizers.Punctuation(behavior) for behavior in behaviors),
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.Digits(individual_digits=False),
+        pre_tokenizers.Whitespace(),
+        pre_tokenizers.WhitespaceSplit(),
+        pre_tokenizers.BertPreTokenizer(),
+        pre_tokenizers.Metaspace(prepend_scheme="never"),
+        pre_tokenizers.Metaspace(prepend_scheme="always", split=False),
+        pre_tokenizers.ByteLevel(add_prefix_space=True),
+        pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(individual_digits=True)]),
+    ]
+    texts = [*TEXTS[2:6], *TEXTS[10:12], "a--b----c - d-", "  1 22  three...4,,5 ", "don't -- stop!?"]
+    return [
+        {
+            "pre_tokenizer": json.loads(kind.__getstate__()),
+            "cases": [{"text": text, "pieces": [piece for piece, _ in kind.pre_tokenize_str(text)]} for text in texts],
+        }
+        for kind in (*split, *others)
+    ]

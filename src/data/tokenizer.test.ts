@@ -42,6 +42,66 @@ describe.each(KINDS)("a %s tokenizer", (kind) => {
   });
 });
 
+describe("pre-tokenizers", () => {
+  interface Split {
+    readonly pre_tokenizer: unknown;
+    readonly cases: readonly { readonly text: string; readonly pieces: readonly string[] }[];
+  }
+
+  /** A tokenizer that has each piece for a token. */
+  const piecesBy = (pre_tokenizer: unknown, pieces: readonly string[]): ((text: string) => string[]) => {
+    const vocab = Object.fromEntries(["[UNK]", ...new Set(pieces)].map((piece, id) => [piece, id]));
+    const tokenizer = tokenizerFrom({ model: { type: "WordLevel", vocab, unk_token: "[UNK]" }, pre_tokenizer });
+    return (text) => tokenizer.encode(text).map((id) => tokenizer.tokenText(id));
+  };
+
+  test("cut where Python's tokenizers cuts", async () => {
+    const splits = await golden<Split[]>("tokenizer/splits.json");
+    expect(splits.length).toBeGreaterThan(50);
+    for (const { pre_tokenizer, cases } of splits) {
+      const cut = piecesBy(
+        pre_tokenizer,
+        cases.flatMap(({ pieces }) => pieces),
+      );
+      for (const { text, pieces } of cases)
+        expect([pre_tokenizer, text, cut(text)]).toEqual([pre_tokenizer, text, pieces]);
+    }
+  });
+
+  test("long texts without a place to cut take no longer than others", () => {
+    const split = { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false };
+    const began = performance.now();
+    expect(piecesBy(split, ["a".repeat(300_000)])("a".repeat(300_000))).toHaveLength(1);
+    // Quadratic, this would take minutes.
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test.each([
+    [
+      "a pattern of no kind",
+      { type: "Split", pattern: { Glob: "*" }, behavior: "Isolated" },
+      'expected a pattern as Regex or String, got {"Glob":"*"}',
+    ],
+    [
+      "a way of no kind",
+      { type: "Split", pattern: { String: " " }, behavior: "Sideways" },
+      'expected a known way to split, got "Sideways"',
+    ],
+    [
+      "a removed pattern with groups",
+      { type: "Split", pattern: { Regex: "(a)|b" }, behavior: "Removed" },
+      'expected a removed pattern without groups, got "(a)|b"',
+    ],
+    [
+      "a kind that is not known",
+      { type: "Sideways" },
+      "expected a tokenizer of a known kind, got Unknown PreTokenizer type: Sideways",
+    ],
+  ])("%s is refused, not passed over", (_, pre_tokenizer, message) => {
+    expect(() => piecesBy(pre_tokenizer, [])).toThrow(`tokenizer.json: ${message}`);
+  });
+});
+
 describe("byte-level tokenizers", () => {
   test("any text comes back, token by token", async () => {
     const tokenizer = await open("byte-level");

@@ -6,6 +6,7 @@ import { Tokenizer as Engine } from "@huggingface/tokenizers";
 import { MechanistError } from "../error.ts";
 import type { SourceFolder } from "../file/bytes.ts";
 import { describeJson, isTable, parseJson } from "../file/json.ts";
+import { exactPreTokenizer, expectPatterns } from "./pre-tokenizer.ts";
 import { tokenDisplay } from "./token-text.ts";
 
 /**
@@ -75,7 +76,7 @@ export function tokenizerFrom(description: unknown, config: unknown = {}, where 
     bosId,
     eosId,
     encode(text, bos = "none") {
-      const { ids } = engine.encode(text, { add_special_tokens: bos === "tokenizer" });
+      const { ids } = known(where, () => engine.encode(text, { add_special_tokens: bos === "tokenizer" }));
       // The library gives no id where there is no token for what is unknown.
       if (ids.some((id: number | undefined) => id === undefined)) {
         throw new MechanistError(
@@ -92,7 +93,8 @@ export function tokenizerFrom(description: unknown, config: unknown = {}, where 
     },
     decode(ids) {
       for (const id of ids) nameOf(id);
-      return ids.length === 0 ? "" : engine.decode([...ids], { clean_up_tokenization_spaces: false });
+      if (ids.length === 0) return "";
+      return known(where, () => engine.decode([...ids], { clean_up_tokenization_spaces: false }));
     },
     tokenText: (id) => display(nameOf(id)),
     idOf: (token) => engine.token_to_id(token),
@@ -190,24 +192,25 @@ function engineOf(
     const got = describeJson(type);
     throw new MechanistError("BadFile", `${where}: expected a model among ${MODELS.join(", ")}, got ${got}`);
   }
+  for (const part of ["normalizer", "pre_tokenizer", "decoder"]) expectPatterns(description[part], where);
   const complete = {
     decoder: null,
     post_processor: null,
-    pre_tokenizer: null,
     normalizer: null,
     added_tokens: [],
     ...description,
+    pre_tokenizer: exactPreTokenizer(description.pre_tokenizer ?? null, where),
   };
+  // The library has no words of its own for WordLevel; its simplest model takes the unknown token from the settings.
+  return known(where, () => new Engine(complete, type === "WordLevel" ? { ...settings, unk_token } : settings));
+}
+
+/** The library finds out what it does not know by stumbling over it, sometimes only when it is used. */
+function known<T>(where: string, use: () => T): T {
   try {
-    // The library has no words of its own for WordLevel; its simplest model takes the unknown token from the settings.
-    return new Engine(complete, type === "WordLevel" ? { ...settings, unk_token } : settings);
+    return use();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new MechanistError(
-      "BadFile",
-      `${where}: expected a tokenizer of a known kind, got ${reason.slice(0, 200)}`,
-      {},
-      { cause },
-    );
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s+/g, " ").slice(0, 200);
+    throw new MechanistError("BadFile", `${where}: expected a tokenizer of a known kind, got ${reason}`, {}, { cause });
   }
 }

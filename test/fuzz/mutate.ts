@@ -9,7 +9,8 @@ const NUMBERS = ["-1", "0", "1e99", "9007199254740993", "4294967296", "0.5", "-0
 
 type Change = (bytes: Uint8Array) => Uint8Array;
 
-const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+/** A place as a share of the length. Evenly spread: fast-check's own doubles are nearly all next to 0. */
+const place = fc.noBias(fc.nat({ max: 2 ** 30 - 1 })).map((n) => n / 2 ** 30);
 
 const change: fc.Arbitrary<Change> = fc.oneof(
   fc.tuple(place, fc.nat({ max: 255 })).map(
@@ -85,4 +86,36 @@ export function spoilt(valid: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array
 /** Text likewise. */
 export function spoiltText(valid: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> {
   return spoilt(valid.map((text) => new TextEncoder().encode(text)));
+}
+
+/** JSON in which up to three values are other ones or gone; now and then its text is spoilt instead. */
+export function spoiltJson(valid: fc.Arbitrary<unknown>): fc.Arbitrary<Uint8Array> {
+  const other = fc.oneof(
+    fc.constantFrom<unknown>(undefined, null, -1, 0.5, 2 ** 31, 2 ** 53, 1e300, "", [], {}, true),
+    fc.jsonValue({ maxDepth: 2 }),
+  );
+  const changed = fc
+    .tuple(valid, fc.array(fc.tuple(place, other), { minLength: 1, maxLength: 3 }))
+    .map(([value, changes]) => new TextEncoder().encode(JSON.stringify(changes.reduce(replaced, value)) ?? "null"));
+  return fc.oneof(
+    { weight: 3, arbitrary: changed },
+    { weight: 1, arbitrary: spoiltText(valid.map((one) => JSON.stringify(one))) },
+  );
+}
+
+/** A value with one of the values in it replaced. */
+function replaced(value: unknown, [at, other]: readonly [number, unknown]): unknown {
+  let left = Math.floor(at * countOf(value));
+  const visit = (part: unknown): unknown => {
+    if (left-- === 0) return other;
+    if (Array.isArray(part)) return part.map(visit);
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, visit(inner)]));
+  };
+  return visit(value);
+}
+
+function countOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, inner) => sum + countOf(inner), 1);
 }

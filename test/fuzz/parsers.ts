@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { zipSync } from "fflate";
+import { tokenizerFrom } from "../../src/data/tokenizer.ts";
 import { parseAddress, formatAddress } from "../../src/decomposition/address.ts";
 import type { NamedValues, Values } from "../../src/engine/values.ts";
 import { memorySource, type SourceFolder } from "../../src/file/bytes.ts";
@@ -14,7 +15,7 @@ import { openSafetensors, openWeights } from "../../src/file/open-safetensors.ts
 import type { OpenTensors } from "../../src/file/open-tensors.ts";
 import { readSafetensors, writeSafetensors } from "../../src/file/safetensors.ts";
 import { parseMetrics } from "../../src/run/metrics.ts";
-import { spoilt, spoiltText } from "./mutate.ts";
+import { spoilt, spoiltJson, spoiltText } from "./mutate.ts";
 
 export interface Parser {
   readonly input: fc.Arbitrary<Uint8Array>;
@@ -87,6 +88,72 @@ const withIndex = (index: Uint8Array): SourceFolder => ({
   },
 });
 
+/** Small ones of each kind, as they are written to `tokenizer.json`. */
+const TOKENIZERS: readonly unknown[] = [
+  {
+    model: {
+      type: "BPE",
+      vocab: { A: 0, b: 1, c: 2, bc: 3, "\u0120": 4, "1": 5, "2": 6, "\u00c3": 7, "\u00a9": 8 },
+      merges: [["b", "c"]],
+    },
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    decoder: { type: "ByteLevel" },
+  },
+  {
+    model: {
+      type: "BPE",
+      vocab: { "<unk>": 0, "<s>": 1, "\u2581": 2, A: 3, "<0xC3>": 4 },
+      merges: [],
+      unk_token: "<unk>",
+      byte_fallback: true,
+    },
+    added_tokens: [{ id: 1, content: "<s>", special: true }],
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "Prepend", prepend: "\u2581" },
+        { type: "Replace", pattern: { String: " " }, content: "\u2581" },
+      ],
+    },
+    decoder: {
+      type: "Sequence",
+      decoders: [{ type: "ByteFallback" }, { type: "Fuse" }, { type: "Strip", content: " ", start: 1, stop: 0 }],
+    },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+      special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
+    },
+  },
+  {
+    model: {
+      type: "WordPiece",
+      vocab: { "[UNK]": 0, a: 1, "##b": 2 },
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 9,
+    },
+    normalizer: { type: "BertNormalizer", lowercase: true },
+    pre_tokenizer: { type: "Split", pattern: { Regex: "\\s+" }, behavior: "Isolated", invert: false },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+  },
+  {
+    model: {
+      type: "Unigram",
+      vocab: [
+        ["<unk>", 0],
+        ["\u2581", -1],
+        ["A", -2],
+        ["b", -2.5],
+      ],
+      unk_id: 0,
+    },
+    pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" },
+    decoder: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" },
+  },
+];
+
 export const PARSERS: Readonly<Record<string, Parser>> = {
   "safetensors, at once": {
     input: spoilt(anyTensors.map((x) => writeSafetensors(x))),
@@ -97,10 +164,14 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
     parse: (bytes) => readAll(openSafetensors(memorySource("w", bytes))),
   },
   "safetensors index": {
-    input: spoiltText(
-      fc
-        .dictionary(fc.constantFrom("a", "a", "a", "b"), fc.constantFrom(SHARD, SHARD, SHARD, "b.safetensors", "../x"))
-        .map((weight_map) => JSON.stringify({ metadata: {}, weight_map })),
+    input: spoiltJson(
+      fc.record({
+        metadata: fc.constant({}),
+        weight_map: fc.dictionary(
+          fc.constantFrom("a", "a", "a", "b"),
+          fc.constantFrom(SHARD, SHARD, SHARD, "b.safetensors", "../x"),
+        ),
+      }),
     ),
     parse: (bytes) => readAll(openWeights(withIndex(bytes))),
   },
@@ -133,6 +204,19 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
       const address = parseAddress(text(bytes));
       // Read again as it is written: it names what was meant.
       return [address, parseAddress(formatAddress(address))];
+    },
+  },
+  tokenizer: {
+    input: spoiltJson(fc.constantFrom(...TOKENIZERS)),
+    parse: (bytes) => {
+      const tokenizer = tokenizerFrom(parseJson(bytes, "w"));
+      const ids = tokenizer.encode("Abc 12 é");
+      return [
+        ids,
+        tokenizer.decode(ids),
+        ids.map((id) => tokenizer.tokenText(id)),
+        tokenizer.encode("ab", "tokenizer"),
+      ];
     },
   },
   "hub id": {
