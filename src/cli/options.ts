@@ -64,8 +64,8 @@ export async function settingsGiven({ set = [], steps, seed }: RunOptions): Prom
   return given;
 }
 
-/** More than this would not fit into memory as tokens, gradients and all. */
-const LONGEST_TEXT = 2 ** 28;
+/** Bytes; a text is held in memory, as letters and as tokens. */
+const LONGEST_TEXT = 2 ** 26;
 
 async function readText(path: string): Promise<string> {
   const bytes = await readFile(path).catch((cause: unknown) => {

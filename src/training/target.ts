@@ -37,6 +37,8 @@ export interface Target {
   readonly success: readonly Success[];
   /** A short name for a trained one, from its settings. */
   title(settings: TrainDocument["settings"]): string;
+  /** Settings that follow from others, filled in where a document is made. */
+  completed?(settings: TrainDocument["settings"]): TrainDocument["settings"];
   network(settings: TrainDocument["settings"]): Network;
   /** Tables that batches are drawn from, as inputs of a program that stay the same from step to step. */
   tables?(settings: TrainDocument["settings"]): NamedValues | Promise<NamedValues>;

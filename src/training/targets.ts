@@ -9,6 +9,7 @@ import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
+import { textTarget } from "./targets/text.ts";
 import { tmsTarget } from "./targets/tms.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
@@ -16,12 +17,13 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   "resid-mlp": residMlpTarget,
   "deep-linear": deepLinearTarget,
   "flip-flop": flipFlopTarget,
+  "hierarchical-equality": hierarchicalEqualityTarget,
   induction: inductionTarget,
   mess3: mess3Target,
   rrxor: rrxorTarget,
   hmm: hmmTarget,
   stories: storiesTarget,
-  "hierarchical-equality": hierarchicalEqualityTarget,
+  text: textTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
@@ -41,8 +43,8 @@ export function resolveTarget(
   const target = targetNamed(name);
   const preset = options.preset ?? "default";
   const chosen = named(`${name} preset`, preset, target.presets);
-  const settings = settingsFrom(name, target.schema, chosen.settings, options.set ?? {});
-  return { target: name, preset, settings: settings as TrainDocument["settings"] };
+  const given = settingsFrom(name, target.schema, chosen.settings, options.set ?? {}) as TrainDocument["settings"];
+  return { target: name, preset, settings: target.completed?.(given) ?? given };
 }
 
 /** Trains the network of a document. */

@@ -25,6 +25,7 @@ import {
 import { drawRows } from "../../data/draws.ts";
 import type { LoopOptions } from "../loop.ts";
 import type { Knot } from "../schedule.ts";
+import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
 import { accuracy, agreementChoices, factChoices } from "../story-scores.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
@@ -141,21 +142,16 @@ async function measured(
     ...(device && { device }),
     ...(threads && { threads }),
   });
-  const x = table.data.filter((_, i) => i % (context + 1) < context);
-  const { output: logits } = await runnable.run({
-    axes: "batch pos",
-    shape: [HELD_OUT, context],
-    dtype: "i32",
-    data: x,
-  });
+  const { output: logits } = await runnable.run(inputsOf(table));
   await runnable.dispose();
+  const isWord = (id: number): boolean => id !== pad;
   const agreement = accuracy(list, agreementChoices, logits);
   const owner = accuracy(list, (story) => factChoices(story, "owner"), logits);
   const place = accuracy(list, (story) => factChoices(story, "place"), logits);
   return {
-    heldOutLoss: meanLoss(logits, table),
+    heldOutLoss: meanLoss(logits, table, isWord),
     lossFloor: optimalLoss(list, (_, position) => position <= context).loss,
-    unigramLoss: unigramLoss(seen, table),
+    unigramLoss: unigramLoss(seen, table, VOCAB, isWord),
     agreement: agreement.model,
     owner: owner.model,
     ownerChance: owner.chance,
@@ -164,45 +160,6 @@ async function measured(
     placeChance: place.chance,
     placeLastNamed: place.shortcut,
   };
-}
-
-/** Calls back for every token that is to be predicted. */
-function eachNext({ shape, data }: Values, visit: (id: number, row: number, pos: number) => void): void {
-  const [rowCount, pos] = shape as [number, number];
-  for (let row = 0; row < rowCount; row++) {
-    for (let t = 1; t < pos; t++) if (data[row * pos + t]! !== pad) visit(data[row * pos + t]!, row, t);
-  }
-}
-
-/** Nats a token. */
-function meanLoss(logits: Values, table: Values): number {
-  const [, positions, vocab] = logits.shape as [number, number, number];
-  let [total, count] = [0, 0];
-  eachNext(table, (id, row, pos) => {
-    const at = (row * positions + pos - 1) * vocab;
-    const scores = logits.data.subarray(at, at + vocab);
-    let [highest, mass] = [-Infinity, 0];
-    for (const score of scores) highest = Math.max(highest, score);
-    for (const score of scores) mass += Math.exp(score - highest);
-    total += highest + Math.log(mass) - scores[id]!;
-    count++;
-  });
-  return total / count;
-}
-
-/** The loss of word frequencies alone, each word counted once more than it was seen. */
-function unigramLoss(seen: Values, table: Values): number {
-  const counts = new Float64Array(VOCAB).fill(1);
-  let [seenTotal, total, count] = [VOCAB, 0, 0];
-  eachNext(seen, (id) => {
-    counts[id]!++;
-    seenTotal++;
-  });
-  eachNext(table, (id) => {
-    total -= Math.log(counts[id]! / seenTotal);
-    count++;
-  });
-  return total / count;
 }
 
 const asStories = (settings: TrainDocument["settings"]): StoriesSettings => settings as unknown as StoriesSettings;

@@ -1,0 +1,217 @@
+/**
+ * A small language model on a text of the user's: a transformer with layer norm and GELU over characters or byte pairs. The last tenth
+ * of the text is held out.
+ */
+import { z } from "zod";
+import { bytePairTokenizer } from "../../data/byte-pair.ts";
+import { characterTokenizer } from "../../data/char-vocabulary.ts";
+import { drawRows } from "../../data/draws.ts";
+import { stories, STORY_VOCABULARY } from "../../data/story-grammar.ts";
+import { consecutiveWindows, evenWindows, textTokens, type TextTokens } from "../../data/text-tokens.ts";
+import { type Tokenizer, tokenizerFrom } from "../../data/tokenizer.ts";
+import type { NamedValues, Values } from "../../engine/index.ts";
+import { MechanistError } from "../../error.ts";
+import { RunnableNetwork } from "../../network/run.ts";
+import { toyTransformer } from "../../network/transformer/config.ts";
+import { type Transformer, transformer } from "../../network/transformer/transformer.ts";
+import { foldIn, input, keyFromSeed, mean, slice, type Tensor } from "../../tensor/index.ts";
+import type { LoopOptions } from "../loop.ts";
+import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
+import type { Knot } from "../schedule.ts";
+import type { Target, TrainDocument, Trained } from "../target.ts";
+import { trainNetwork } from "../train-network.ts";
+import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
+
+/** Everything that decides a trained text model. */
+export const textSettings = z.strictObject({
+  text: z.string().default("").describe("what to learn, @path for a file; nothing: 1,000 built-in stories"),
+  tokens: z.enum(["characters", "byte-pairs"]).default("characters").describe("what a token is"),
+  vocabulary: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe("tokens at most; 0: as many as the text has characters, or 512 byte pairs"),
+  windows: z.int().min(1).max(1_000_000).default(8192).describe("pieces of the text, evenly placed, that are learnt"),
+  context: z.int().min(2).max(4096).default(128).describe("positions"),
+  layers: z.int().min(1).max(24).default(2).describe("layers"),
+  width: z.int().min(1).max(4096).default(128).describe("d_model"),
+  heads: z.int().min(1).max(64).default(4).describe("heads a layer; each has width / heads dimensions"),
+  mlpWidth: z.int().min(0).max(16_384).default(512).describe("neurons a layer; 0: attention alone"),
+  batch: z.int().min(1).max(100_000).default(16).describe("pieces a step"),
+  steps: z.int().min(1).max(10_000_000).default(2000).describe("optimiser steps"),
+  learningRate: z.number().gt(0).default(3e-3).describe("AdamW's highest rate"),
+  warmUp: z.number().min(0).max(1).default(0.05).describe("share of the steps in which the rate rises to it"),
+  weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled decay"),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights and data"),
+});
+export type TextSettings = z.infer<typeof textSettings>;
+
+/** Windows of the text's end that the trained model is measured on, at most. */
+const HELD_OUT = 256;
+const BUILT_IN_STORIES = 1000;
+const BYTE_PAIRS = 512;
+
+/** The text itself. */
+const textOf = ({ text }: TextSettings): string =>
+  text === ""
+    ? stories(keyFromSeed(0), BUILT_IN_STORIES)
+        .map((story) => `${story.text}\n`)
+        .join("")
+    : text;
+
+/** Every character of the text, or of all stories there could be. */
+function alphabetOf({ text }: TextSettings): string {
+  const { words } = STORY_VOCABULARY;
+  const letters = text === "" ? [...words.join(""), ...words.join("").toUpperCase(), ..." \n"] : text;
+  return [...new Set(letters)].join("");
+}
+
+/** How many tokens the network has. */
+function vocabularyOf(settings: TextSettings): number {
+  const { vocabulary, tokens } = settings;
+  if (vocabulary > 0) return vocabulary;
+  return tokens === "byte-pairs" ? BYTE_PAIRS : [...alphabetOf(settings)].length;
+}
+
+/** A text as tokens, with the tokenizer that made them. */
+export interface PreparedText extends TextTokens {
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * The text of a model as its tokens.
+ *
+ * @throws `BadArgument` where the text has more characters than the vocabulary has room for, and where it is too short
+ */
+export async function preparedText(settings: TextSettings): Promise<PreparedText> {
+  const text = textOf(settings);
+  const size = vocabularyOf(settings);
+  const files =
+    settings.tokens === "byte-pairs"
+      ? await bytePairTokenizer([text], { size })
+      : await characterTokenizer([alphabetOf(settings)]);
+  const tokenizer = tokenizerFrom(files.tokenizer, files.config);
+  if (tokenizer.size > size) {
+    throw new MechanistError("BadArgument", `text vocabulary: expected at least ${tokenizer.size}, got ${size}`);
+  }
+  return { tokenizer, ...textTokens(text, tokenizer, settings.context + 1) };
+}
+
+/** The network that these settings describe. */
+export function textNetwork(settings: TextSettings): Transformer {
+  const { context, layers, width, heads, mlpWidth } = settings;
+  return transformer(
+    toyTransformer({
+      vocab: vocabularyOf(settings),
+      context,
+      layers,
+      dModel: width,
+      heads,
+      dMlp: mlpWidth,
+      activation: "gelu",
+      norm: "layer",
+      bias: true,
+    }),
+  );
+}
+
+const tableOf = ({ windows, context }: TextSettings, { training }: TextTokens): Values<"row pos"> =>
+  evenWindows(training, windows, context + 1);
+
+/** A batch of whole windows: one token more than the context. */
+function drawn(name: string, { windows, context }: TextSettings, batch: number): Tensor<"batch pos"> {
+  return drawRows(name, input("windows", "row pos", { row: windows, pos: context + 1 }, "i32"), batch);
+}
+
+/** Trains it: AdamW on the mean cross-entropy of every next token. */
+export async function trainText(settings: TextSettings, options: LoopOptions = {}): Promise<Trained> {
+  const { layers, seed, steps, learningRate, warmUp, weightDecay } = settings;
+  const network = textNetwork(settings);
+  const text = await preparedText(settings);
+  const windows = tableOf(settings, text);
+  const tokens = drawn("data", settings, settings.batch);
+  const schedule: Knot[] = [
+    { at: 0, value: 0.01 * learningRate },
+    { at: warmUp, value: learningRate },
+    { at: 1, value: 0, interpolation: "cosine" },
+  ];
+  const scales = { embed: 0.1, unembed: 0.02, residual: 1 / Math.sqrt(2 * layers) };
+  const trained = await trainNetwork(
+    {
+      network,
+      start: startingWeights(network, foldIn(keyFromSeed(seed), "weights"), scales),
+      objective: (weights) => ({ loss: mean(nextTokenLosses(network, weights, tokens)) }),
+      tables: { windows },
+      steps,
+      seed,
+      learningRate: schedule,
+      adamW: { weightDecay },
+      clipNorm: 1,
+    },
+    options,
+  );
+  const held = consecutiveWindows(text.held, HELD_OUT, settings.context + 1);
+  const scores = await measured(network, trained.weights, { windows, held, tokenizer: text.tokenizer }, options);
+  return { ...trained, metrics: { ...trained.metrics, ...scores } };
+}
+
+/** The losses that `textTarget.success` explains. */
+async function measured(
+  network: Transformer,
+  weights: NamedValues,
+  { windows, held, tokenizer }: { windows: Values; held: Values; tokenizer: Tokenizer },
+  { device, threads }: LoopOptions,
+): Promise<Record<string, number>> {
+  const runnable = new RunnableNetwork(network, weights, { ...(device && { device }), ...(threads && { threads }) });
+  const { output: logits } = await runnable.run(inputsOf(held));
+  await runnable.dispose();
+  const predicted = Array.from(held.data).filter((_, i) => i % held.shape[1]! > 0);
+  const bytes = new TextEncoder().encode(tokenizer.decode(predicted)).length;
+  const inBits = predicted.length / bytes / Math.LN2;
+  const loss = meanLoss(logits, held);
+  return {
+    bitsPerByte: loss * inBits,
+    unigramBitsPerByte: unigramLoss(windows, held, network.config.vocab) * inBits,
+    heldOutLoss: loss,
+  };
+}
+
+const asText = (settings: TrainDocument["settings"]): TextSettings => settings as unknown as TextSettings;
+
+/** The text model as a target. */
+export const textTarget: Target = {
+  summary: "small language model on a text of yours: --set text=@path",
+  schema: textSettings,
+  presets: {
+    default: { summary: "2 layers, 128 wide, 4 heads, 128 characters: minutes", source: "Mechanist", settings: {} },
+    quick: {
+      summary: "a first look in seconds: 64 wide, 64 characters",
+      source: "Mechanist",
+      settings: { windows: 2048, context: 64, width: 64, mlpWidth: 256, steps: 300 },
+    },
+    "byte-pairs": {
+      summary: "the default with 512 byte pairs",
+      source: "Mechanist",
+      settings: { tokens: "byte-pairs" },
+    },
+  },
+  success: [
+    {
+      metric: "bitsPerByte",
+      meaning:
+        "loss on the text's last tenth, in bits a byte of UTF-8; knowing nothing: 8, frequencies: unigramBitsPerByte",
+    },
+    { metric: "unigramBitsPerByte", meaning: "what the frequencies of tokens alone lose there" },
+    { metric: "heldOutLoss", meaning: "the same loss in nats a token" },
+  ],
+  title: (settings) => `text-${asText(settings).layers}-${asText(settings).width}`,
+  completed: (settings) => ({ ...settings, vocabulary: vocabularyOf(asText(settings)) }),
+  network: (settings) => textNetwork(asText(settings)),
+  tables: async (settings) => {
+    const text = asText(settings);
+    return { windows: tableOf(text, await preparedText(text)) };
+  },
+  batch: (name, settings, batch) => slice(drawn(name, asText(settings), batch), "pos", 0, asText(settings).context),
+  train: (settings, options) => trainText(asText(settings), options),
+};
