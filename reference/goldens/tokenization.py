@@ -36,6 +36,7 @@ TEXTS = [
     "antidisestablishmentarianism" * 5,
     "don't YOU'RE we'll",
     "a \u00a0 b\u2003c\u3000d",
+    " \ufeff marks\ufeff ",
 ]
 
 GPT4_SPLIT = (
@@ -153,6 +154,8 @@ def golden(tok: Tokenizer, config: dict) -> dict:
         "tokenizers": tokenizers.__version__,
         "size": max(tok.get_vocab().values()) + 1,
         "config": config,
+        # Decoded alone, a token may be half a letter.
+        "tokens": [tok.decode([id], skip_special_tokens=False) for id in range(0, tok.get_vocab_size(), 7)],
         "tokenizer": json.loads(tok.to_str()),
         "cases": cases,
     }
@@ -177,10 +180,10 @@ def splits() -> list[dict]:
         pre_tokenizers.BertPreTokenizer(),
         pre_tokenizers.Metaspace(prepend_scheme="never"),
         pre_tokenizers.Metaspace(prepend_scheme="always", split=False),
-        pre_tokenizers.ByteLevel(add_prefix_space=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
         pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Digits(individual_digits=True)]),
     ]
-    texts = [*TEXTS[2:6], *TEXTS[10:12], "a--b----c - d-", "  1 22  three...4,,5 ", "don't -- stop!?"]
+    texts = [*TEXTS[2:6], *TEXTS[10:12], TEXTS[-1], "a--b----c - d-", "  1 22  three...4,,5 ", "don't -- stop!?"]
     return [
         {
             "pre_tokenizer": json.loads(kind.__getstate__()),

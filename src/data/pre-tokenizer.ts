@@ -11,6 +11,8 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** ASCII's and Unicode's, as Rust's library has it. */
 const PUNCTUATION = String.raw`[\p{P}!-\/:-@\[-\x60{-~]`;
+/** How GPT-2 cuts, and every byte-level tokenizer that names no other pattern. */
+const GPT2 = String.raw`'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 /** Any letter, line ends too. */
 const ANY = String.raw`(?:.|\n)`;
 
@@ -28,6 +30,21 @@ export function exactPreTokenizer(config: unknown, where: string): unknown {
   if (type === "Split")
     return exactSplit(patternOf(config.pattern, where), config.behavior, config.invert === true, where);
   if (type === "Punctuation") return exactSplit(PUNCTUATION, config.behavior ?? "Isolated", false, where);
+  // JavaScript's own `\s`, which the library has in these, takes a byte order mark for a space.
+  if (type === "WhitespaceSplit") return exactSplit(String.raw`\s+`, "Removed", false, where);
+  if (type === "Whitespace") return exactSplit(String.raw`\w+|[^\w\s]+`, "Removed", true, where);
+  if (type === "BertPreTokenizer") {
+    return exactPreTokenizer(
+      { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, { type: "Punctuation" }] },
+      where,
+    );
+  }
+  if (type === "ByteLevel" && config.use_regex !== false && config.add_prefix_space === false) {
+    return {
+      type: "Sequence",
+      pretokenizers: [exactSplit(GPT2, "Isolated", false, where), { ...config, use_regex: false }],
+    };
+  }
   if (type === "Metaspace" && config.split !== false) {
     const marks = escaped(typeof config.replacement === "string" ? config.replacement : "▁");
     return { type: "Sequence", pretokenizers: [config, exactSplit(marks, "MergedWithNext", false, where)] };

@@ -8,6 +8,8 @@ interface Golden {
   readonly size: number;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tokenizer: Readonly<Record<string, unknown>>;
+  /** What each seventh id decodes to, alone. */
+  readonly tokens: readonly string[];
   readonly cases: readonly { text: string; ids: number[]; withSpecial: number[]; decoded: string }[];
 }
 
@@ -20,9 +22,10 @@ const open = async (kind: string): Promise<ReturnType<typeof tokenizerFrom>> => 
 
 describe.each(KINDS)("a %s tokenizer", (kind) => {
   test("gives the ids that Python's tokenizers gives", async () => {
-    const { cases, size } = await load(kind);
+    const { cases, size, tokens } = await load(kind);
     const tokenizer = await open(kind);
     expect(tokenizer.size).toBe(size);
+    expect(tokens.map((_, i) => tokenizer.decode([7 * i]))).toEqual(tokens);
     for (const { text, ids, withSpecial, decoded } of cases) {
       expect([text, tokenizer.encode(text)]).toEqual([text, ids]);
       expect([text, tokenizer.encode(text, "none")]).toEqual([text, ids]);

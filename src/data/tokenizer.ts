@@ -2,7 +2,7 @@
  * Text to token ids and back, as `tokenizer.json` of a Hugging Face folder says. Exact ids are all a network ever sees: what is added to
  * them is a policy that the caller states.
  */
-import { Tokenizer as Engine } from "@huggingface/tokenizers";
+import { type Decoder, Tokenizer as Engine } from "@huggingface/tokenizers";
 import { MechanistError } from "../error.ts";
 import type { SourceFolder } from "../file/bytes.ts";
 import { describeJson, isTable, parseJson } from "../file/json.ts";
@@ -202,7 +202,23 @@ function engineOf(
     pre_tokenizer: exactPreTokenizer(description.pre_tokenizer ?? null, where),
   };
   // The library has no words of its own for WordLevel; its simplest model takes the unknown token from the settings.
-  return known(where, () => new Engine(complete, type === "WordLevel" ? { ...settings, unk_token } : settings));
+  const engine = known(where, () => new Engine(complete, type === "WordLevel" ? { ...settings, unk_token } : settings));
+  const { decoders = [] } = (engine.decoder ?? {}) as { readonly decoders?: readonly (Decoder | null)[] };
+  for (const decoder of [engine.decoder, ...decoders]) {
+    if (decoder?.config.type === "ByteFallback") Object.assign(decoder, { text_decoder: { decode: bytesText } });
+  }
+  return engine;
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as Rust's library decodes them: with their byte order marks, and where they are no text, a mark for each. */
+function bytesText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return "\ufffd".repeat(bytes.length);
+  }
 }
 
 /** The library finds out what it does not know by stumbling over it, sometimes only when it is used. */
