@@ -2,7 +2,7 @@
  * Text to token ids and back, as `tokenizer.json` of a Hugging Face folder says. Exact ids are all a network ever sees: what is added to
  * them is a policy that the caller states.
  */
-import { type Decoder, Tokenizer as Engine } from "@huggingface/tokenizers";
+import { Tokenizer as Engine } from "@huggingface/tokenizers";
 import { MechanistError } from "../error.ts";
 import type { SourceFolder } from "../file/bytes.ts";
 import { describeJson, isTable, parseJson } from "../file/json.ts";
@@ -203,7 +203,7 @@ function engineOf(
   };
   // The library has no words of its own for WordLevel; its simplest model takes the unknown token from the settings.
   const engine = known(where, () => new Engine(complete, type === "WordLevel" ? { ...settings, unk_token } : settings));
-  const { decoders = [] } = (engine.decoder ?? {}) as { readonly decoders?: readonly (Decoder | null)[] };
+  const { decoders = [] } = (engine.decoder ?? {}) as { readonly decoders?: readonly Engine["decoder"][] };
   for (const decoder of [engine.decoder, ...decoders]) {
     if (decoder?.config.type === "ByteFallback") Object.assign(decoder, { text_decoder: { decode: bytesText } });
   }
