@@ -91,7 +91,7 @@ async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<
 }
 
 /** @throws `BadFile` when the training has not ended, or ended with something else than the network */
-async function trainedWeights(source: RunFolder): Promise<NamedValues> {
+export async function trainedWeights(source: RunFolder): Promise<NamedValues> {
   const status = effectiveStatus(source.record);
   if (status !== "finished") {
     throw new MechanistError(

@@ -103,6 +103,12 @@ function commands(host: Host): Command {
   command("pull <id[@revision]>", "fetch a network from the Hugging Face hub, to keep").action(
     async (id: string, options) => (await import("./pull.ts")).pullCommand(id, options, terminal(options)),
   );
+  onDevice(command("check <network>", "hold every hook point of a network against the others, on a prompt"))
+    .option("--prompt <text>", "the prompt, for a network with a tokenizer")
+    .option("--tokens <ids>", "the prompt as token ids: 1,2,3")
+    .action(async (network: string, options) =>
+      (await import("./check.ts")).checkCommand(network, options, terminal(options)),
+    );
   command("compile <program>", "make a network of a program, with its true circuit")
     .option("--set <key=value>", "a setting; may be given many times: mechanist list programs", repeat)
     .option("--seed <n>", "random seed; short for --set seed=n")

@@ -29,6 +29,11 @@ export class Terminal {
     return this.#streams.err.isTTY;
   }
 
+  /** Whether results may have colours. */
+  get coloured(): boolean {
+    return this.#streams.out.isTTY === true && !process.env.NO_COLOR;
+  }
+
   /** Prints text for people; with `--json`, nothing. */
   print(text: string): void {
     this.clear();

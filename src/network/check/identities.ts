@@ -170,7 +170,7 @@ function contribution(
   if (!seen.network.config.norm.post) return [{ point: `${name}.${point}`, says: `= ${says}`, expected: raw }];
   const out = `${name}.${post}.hook_out`;
   return [
-    ...normIdentities(seen, `${name}.${post}`, `(${says})`, raw),
+    ...normIdentities(seen, `${name}.${post}`, says, raw),
     { point: `${name}.${point}`, says: `= ${post}.hook_out`, expected: () => same(reader(seen).at(out)) },
   ];
 }

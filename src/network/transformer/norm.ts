@@ -7,7 +7,7 @@ import type { NormConfig } from "./config.ts";
  * Layer norm (Ba et al. 2016) or RMS norm (Zhang & Sennrich 2019) over `d_model`.
  *
  * `hook_scale` is what the centred input is divided by, `hook_normalized` the quotient, before weight and bias, `hook_out` what comes
- * out: `docs/decisions/hook-points.md` says how this compares with TransformerLens.
+ * out: `docs/decisions/010-hook-point-names.md` says how this compares with TransformerLens.
  *
  * @param name of the norm: `blocks.0.ln1`
  * @param x    `… d_model`
