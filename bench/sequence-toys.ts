@@ -1,0 +1,136 @@
+/**
+ * `node scripts/run.js bench/sequence-toys.ts <experiment>… [--seeds n] [--from s] [--threads n] [--table]`: the sequence toys trained as their
+ * presets say, with what they learnt held against what is published of them, failed seeds included.
+ *
+ * One line a seed goes to standard output, every number to `docs/results/<experiment>.jsonl`; `--table` prints what is there.
+ */
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { named, resolveTarget, train } from "../src/index.ts";
+
+type Metrics = Readonly<Record<string, number>>;
+
+interface Experiment {
+  readonly target: string;
+  readonly preset: string;
+  /** What a seed must reach, by metric: at least, or at most. */
+  readonly least?: Metrics;
+  readonly most?: Metrics;
+  /** What else the table shows. */
+  readonly shown?: readonly string[];
+}
+
+const induction = { target: "induction", shown: ["previousToken", "inContextDrop"] } as const;
+const learnt = { most: { secondCopyLoss: 0.6 }, least: { prefixMatching: 0.5 } };
+const beliefs = { shown: ["lossFloor", "nextTokenR2", "shuffledR2"] } as const;
+
+const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
+  induction: { ...induction, ...learnt, preset: "default" },
+  "induction-quick": { ...induction, ...learnt, preset: "quick" },
+  "induction-large": { ...induction, ...learnt, preset: "large" },
+  "induction-one-layer": {
+    ...induction,
+    preset: "one-layer",
+    least: { secondCopyLoss: 1.8 },
+    most: { prefixMatching: 0.2 },
+  },
+  mess3: {
+    ...beliefs,
+    target: "mess3",
+    preset: "default",
+    most: { excessLoss: 0.002, shuffledR2: 0.02 },
+    least: { beliefR2: 0.98, beliefR2AllLayers: 0.98, shuffledR2: -0.02 },
+  },
+  rrxor: {
+    ...beliefs,
+    target: "rrxor",
+    preset: "default",
+    most: { excessLoss: 0.002, shuffledR2: 0.02 },
+    least: { beliefR2AllLayers: 0.85, shuffledR2: -0.02 },
+  },
+  stories: {
+    target: "stories",
+    preset: "default",
+    shown: [
+      "heldOutLoss",
+      "lossFloor",
+      "unigramLoss",
+      "agreement",
+      "owner",
+      "ownerChance",
+      "ownerLastNamed",
+      "place",
+      "placeChance",
+      "placeLastNamed",
+    ],
+  },
+  text: { target: "text", preset: "default", shown: ["bitsPerByte", "unigramBitsPerByte"] },
+};
+
+interface Row {
+  readonly experiment: string;
+  readonly seed: number;
+  readonly passed: boolean;
+  readonly seconds: number;
+  readonly metrics: Metrics;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string", default: "3" },
+    from: { type: "string", default: "0" },
+    threads: { type: "string", default: "1" },
+    table: { type: "boolean", default: false },
+  },
+});
+
+const fileOf = (name: string): string => `docs/results/${name}.jsonl`;
+
+function passes({ least = {}, most = {} }: Experiment, metrics: Metrics): boolean {
+  return (
+    Object.entries(least).every(([metric, bound]) => metrics[metric]! >= bound) &&
+    Object.entries(most).every(([metric, bound]) => metrics[metric]! <= bound)
+  );
+}
+
+async function runSeed(name: string, seed: number): Promise<Row> {
+  const experiment = named("experiment", name, EXPERIMENTS);
+  const began = performance.now();
+  const document = resolveTarget(experiment.target, { preset: experiment.preset, set: { seed } });
+  const { metrics } = await train(document, { threads: Number(values.threads) });
+  const seconds = (performance.now() - began) / 1000;
+  return { experiment: name, seed, passed: passes(experiment, metrics), seconds, metrics };
+}
+
+const columnsOf = ({ least = {}, most = {}, shown = [] }: Experiment): string[] => [
+  ...new Set([...Object.keys(most), ...Object.keys(least), ...shown]),
+];
+
+function header(experiment: Experiment): string {
+  const columns = ["seed", "passed", ...columnsOf(experiment), "seconds"];
+  return `| ${columns.join(" | ")} |\n|${columns.map(() => "---").join("|")}|`;
+}
+
+function line(experiment: Experiment, { seed, passed, seconds, metrics }: Row): string {
+  const judged = experiment.least ?? experiment.most;
+  const numbers = columnsOf(experiment).map((metric) => metrics[metric]?.toPrecision(3) ?? "");
+  return `| ${[seed, judged === undefined ? "" : passed ? "yes" : "no", ...numbers, seconds.toFixed(0)].join(" | ")} |`;
+}
+
+for (const name of positionals) {
+  const experiment = named("experiment", name, EXPERIMENTS);
+  console.log(`\n${experiment.target}, ${experiment.preset}\n\n${header(experiment)}`);
+  if (values.table) {
+    const rows = readFileSync(fileOf(name), "utf8").trim().split("\n");
+    for (const text of rows) console.log(line(experiment, JSON.parse(text) as Row));
+    continue;
+  }
+  mkdirSync("docs/results", { recursive: true });
+  if (values.from === "0") writeFileSync(fileOf(name), "");
+  for (let i = 0; i < Number(values.seeds); i++) {
+    const row = await runSeed(name, Number(values.from) + i);
+    appendFileSync(fileOf(name), `${JSON.stringify(row)}\n`);
+    console.log(line(experiment, row));
+  }
+}
