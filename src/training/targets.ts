@@ -7,6 +7,7 @@ import { flipFlopTarget } from "./targets/flip-flop.ts";
 import { hierarchicalEqualityTarget } from "./targets/hierarchical-equality.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { inductionTarget } from "./targets/induction.ts";
+import { modularAdditionTarget } from "./targets/modular-addition.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
 import { textTarget } from "./targets/text.ts";
@@ -24,6 +25,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   hmm: hmmTarget,
   stories: storiesTarget,
   text: textTarget,
+  "modular-addition": modularAdditionTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
