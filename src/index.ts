@@ -1,25 +1,23 @@
 /**
  * Mechanist: take a trained network apart into its mechanisms, and let causal tests say which parts are real.
  *
- * Train or load a network (`train`), take it apart (`decompose`), judge the parts (`judge`); below these lie the
- * tensor layer and the engine, for methods of your own.
+ * Train a network (`train`) or read one (`readCheckpoint`), look inside and change it (`RunnableNetwork`, `patch`, `ablate`), take it apart
+ * (`decompose`), judge the parts (`judge`); below these lie the tensor layer and the engine, for methods of your own. What needs Node,
+ * files for instance, is in `mechanist/node`.
  */
 export { type ErrorCode, MechanistError } from "./error.ts";
 export { named, type Preset } from "./settings.ts";
 export * from "./tensor/index.ts";
 export * from "./engine/index.ts";
-export type { Hooks, Network, Site, WeightSpec } from "./network/network.ts";
-export { tms, type TmsShape } from "./network/tms.ts";
-export {
-  SPARSE_FEATURE_MODES,
-  type SparseFeatureMode,
-  type SparseFeatureOptions,
-  sparseFeatures,
-} from "./data/sparse-feature.ts";
+export * from "./file/index.ts";
+export * from "./network/index.ts";
+export * from "./data/index.ts";
 export type { Checkpoint, LoopOptions, MetricsRow, Progress } from "./training/loop.ts";
 export { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "./training/schedule.ts";
 export type { Success, Target, TrainDocument, Trained } from "./training/target.ts";
 export { resolveTarget, TARGETS, train } from "./training/targets.ts";
+export { type NetworkTraining, trainNetwork } from "./training/train-network.ts";
+export * from "./intervention/index.ts";
 export type { ComponentInfo, Decomposition, Masks } from "./decomposition/decomposition.ts";
 export { type Address, formatAddress, parseAddress } from "./decomposition/address.ts";
 export {
@@ -38,3 +36,4 @@ export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } fro
 export { type MatrixMatch, matchColumns } from "./evidence/mean-max-cosine.ts";
 export { probeImportances, probeInputs } from "./evidence/probe.ts";
 export { denseError, identityError } from "./evidence/target-ci-error.ts";
+export { type FixedPoint, fixedPoints } from "./evidence/fixed-points.ts";

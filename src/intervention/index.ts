@@ -26,3 +26,20 @@ export { type EdgeAttribution, edgeAttribution } from "./edges/edge-attribution.
 export { type PrunedEdges, pruneEdges } from "./edges/prune.ts";
 export { type PathReceiver, pathPatch, type PathRow, type PathSender, type PathTable } from "./edges/path-patching.ts";
 export type { Norms } from "./edges/path-program.ts";
+export { CausalModel, type Counterfactual, counterfactuals, type Variable } from "./alignment/causal-model.ts";
+export { controlledAlignment, type ControlledAlignment, shuffledLabels } from "./alignment/controls.ts";
+export {
+  type Alignment,
+  type AlignmentSearch,
+  alignmentSearch,
+  randomSubspace,
+} from "./alignment/distributed-alignment-search.ts";
+export {
+  interchangeAccuracy,
+  type InterchangeAccuracy,
+  interchanged,
+  type Pairs,
+  type Place,
+  type Readout,
+} from "./alignment/interchange.ts";
+export { dimensions, exchanged, orthonormalFrame } from "./alignment/subspace.ts";

@@ -1,0 +1,5 @@
+/** What needs Node: files and folders on this machine, and networks from the hub. */
+export { fileSource, folderSource } from "./file/node-bytes.ts";
+export { resolveNetworkFolder } from "./file/node-cache.ts";
+export { pull, type PulledNetwork, type PullOptions } from "./file/node-hub.ts";
+export { openHuggingFace } from "./network/huggingface/node-folder.ts";
