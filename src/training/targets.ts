@@ -17,6 +17,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
   "resid-mlp": residMlpTarget,
   "deep-linear": deepLinearTarget,
+  "modular-addition": modularAdditionTarget,
   "flip-flop": flipFlopTarget,
   "hierarchical-equality": hierarchicalEqualityTarget,
   induction: inductionTarget,
@@ -25,7 +26,6 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   hmm: hmmTarget,
   stories: storiesTarget,
   text: textTarget,
-  "modular-addition": modularAdditionTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
