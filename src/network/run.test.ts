@@ -39,6 +39,10 @@ describe("capture", () => {
     expect(await names(["blocks.1.hook_resid_post", "hook_embed"])).toEqual(["hook_embed", "blocks.1.hook_resid_post"]);
     expect(await names(/attn\.hook_pattern$/)).toEqual(["blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern"]);
     expect(await names((name) => name === "unembed.hook_out")).toEqual(["unembed.hook_out"]);
+    expect(await names(["resid_post.1", "blocks.0.attn.o.hook_in"])).toEqual([
+      "blocks.0.attn.hook_z",
+      "blocks.1.hook_resid_post",
+    ]);
     await expect(runnable.run(tokens, { cache: ["blocks.0.hook_resid_pos"] })).rejects.toThrow(
       "hook point: expected blocks.0.hook_resid_post, got blocks.0.hook_resid_pos",
     );
@@ -48,6 +52,8 @@ describe("capture", () => {
     const { output, cache } = await open().run(tokens, { stopAt: "blocks.0.hook_resid_post", cache: /hook_resid_p/ });
     expect(Object.keys(cache)).toEqual(["blocks.0.hook_resid_pre", "blocks.0.hook_resid_post"]);
     expect(numbers(output)).toEqual(numbers(cache["blocks.0.hook_resid_post"]!));
+    const { output: same } = await open().run(tokens, { stopAt: "resid_post0" });
+    expect(numbers(same)).toEqual(numbers(output));
   });
 });
 

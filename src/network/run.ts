@@ -12,8 +12,8 @@ import {
   type Values,
 } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
-import { named } from "../settings.ts";
 import { axisNames, input, type Tensor, type Tensors } from "../tensor/index.ts";
+import { resolvePoint } from "./hook-names.ts";
 import { type HookPoint, type Network, weightInputs } from "./network.ts";
 
 /**
@@ -95,9 +95,8 @@ export class RunnableNetwork {
     x: Values,
     options: RunOptions & { readonly cache?: PointFilter; readonly stopAt?: string } = {},
   ): Promise<{ output: Values; cache: NamedValues }> {
-    const { stopAt } = options;
+    const stopAt = options.stopAt === undefined ? undefined : this.point(options.stopAt).name;
     const points = options.cache === undefined ? [] : this.points(options.cache);
-    if (stopAt !== undefined) this.point(stopAt);
     const names = (stopAt === undefined ? points : this.#upTo(points, stopAt)).map(({ name }) => name);
     const question = `run ${stopAt ?? ""} ${names.join(" ")}`;
     const results = await this.#computed(question, x, options, ({ output, at }) => ({
@@ -132,23 +131,21 @@ export class RunnableNetwork {
   }
 
   /**
-   * The hook point called `name`.
+   * The hook point called `name`, here or in another tool (`hook-names.ts`).
    *
-   * @throws `UnknownName` with the nearest name there is; `Refused` where the self-check found that it does not hold what its name says
+   * @throws `UnknownName` with the nearest name there is; `Refused` where the name means something else, or where the self-check found
+   * that the point does not hold what its name says
    */
   point(name: string): HookPoint {
-    const point = named("hook point", name, Object.fromEntries(this.network.points.map((p) => [p.name, p])));
-    const why = this.#refused.get(name);
+    const point = resolvePoint(this.network, name);
+    const why = this.#refused.get(point.name);
     if (why !== undefined) throw new MechanistError("Refused", `hook point ${name}: failed its check, ${why}`);
     return point;
   }
 
   /** Refuses a hook point from now on. */
   refuse(name: string, why: string): void {
-    this.#refused.set(
-      named("hook point", name, Object.fromEntries(this.network.points.map((p) => [p.name, p]))).name,
-      why,
-    );
+    this.#refused.set(resolvePoint(this.network, name).name, why);
   }
 
   async dispose(): Promise<void> {
@@ -202,7 +199,7 @@ export class RunnableNetwork {
     const given = input("x", x.axes, sizes, x.dtype);
     const weights = weightInputs(this.network.weights);
     const padding = padded ? input("padding", "batch", { batch: x.shape[0]! }, "i32") : undefined;
-    for (const { point } of hooks) this.point(point);
+    const named = hooks.map(({ point, replace }) => ({ point: this.point(point).name, replace }));
     const at: Record<string, Tensor> = {};
     const output = this.network.forward(
       weights,
@@ -210,7 +207,7 @@ export class RunnableNetwork {
       {
         at: (point, value) => {
           let replaced: Tensor | undefined;
-          for (const hook of hooks.filter((h) => h.point === point)) {
+          for (const hook of named.filter((h) => h.point === point)) {
             const next = hook.replace(replaced ?? value);
             if (next !== undefined) replaced = expectFit(point, value, next);
           }
