@@ -6,6 +6,7 @@ import type { NodeOf, Tensor } from "../tensor/tensor.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { defaultDevice, type Device, featuresOf } from "./device.ts";
 import { ELEMENT_OF, Emitter } from "./onnx/emitter.ts";
+import { narrow } from "./narrow.ts";
 import { lower } from "./onnx/lower.ts";
 import { encodeModel, type ValueInfo } from "./onnx/proto.ts";
 import { drawUniform } from "./randomness.ts";
@@ -39,7 +40,7 @@ export async function compile<O extends Readonly<Record<string, Tensor>>>(
   options: CompileOptions = {},
 ): Promise<Executable<O>> {
   const device = options.device ?? defaultDevice();
-  const simple = simplify(outputs);
+  const simple = narrow(simplify(outputs));
   const inputs = inputsOf(Object.values(simple));
   const model = encodeProgram(simple, inputs, device);
   const session = await createSession(model, { ...options, device });
