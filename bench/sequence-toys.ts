@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.js bench/sequence-toys.ts <experiment>… [--seeds n] [--from s] [--threads n] [--table]`: the sequence toys trained as their
+ * `node scripts/run.js bench/sequence-toys.ts <experiment>… [--seeds n] [--from s] [--threads n] [--table]`: toys trained as their
  * presets say, with what they learnt held against what is published of them, failed seeds included.
  *
  * One line a seed goes to standard output, every number to `docs/results/<experiment>.jsonl`; `--table` prints what is there.
@@ -7,6 +7,8 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { named, resolveTarget, train } from "../src/index.ts";
+import type { MetricsRow } from "../src/training/loop.ts";
+import { countFixedPoints, grokkingDelay, halfwaySpread, type TrainedToy } from "./toy-measures.ts";
 
 type Metrics = Readonly<Record<string, number>>;
 
@@ -18,11 +20,23 @@ interface Experiment {
   readonly most?: Metrics;
   /** What else the table shows. */
   readonly shown?: readonly string[];
+  /** What is measured beside what training measures by itself. */
+  readonly also?: (toy: TrainedToy) => Promise<Metrics>;
 }
 
 const induction = { target: "induction", shown: ["previousToken", "inContextDrop"] } as const;
 const learnt = { most: { secondCopyLoss: 0.6 }, least: { prefixMatching: 0.5 } };
 const beliefs = { shown: ["lossFloor", "nextTokenR2", "shuffledR2"] } as const;
+
+const compressed = { target: "resid-mlp", shown: ["diagonal", "diagonalDeviation"] } as const;
+const modular = {
+  target: "modular-addition",
+  shown: ["trainStep", "testStep", "keyFrequencies"],
+  also: grokkingDelay,
+} as const;
+const byHeart = { ...modular, shown: ["trainAccuracy", "gini", "restrictedLoss", "excludedLoss"] };
+/** Exactly so many. */
+const exactly = (metrics: Metrics): Pick<Experiment, "least" | "most"> => ({ least: metrics, most: metrics });
 
 const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   induction: { ...induction, ...learnt, preset: "default" },
@@ -64,6 +78,51 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
       "placeLastNamed",
     ],
   },
+  "resid-mlp": { ...compressed, preset: "default", most: { lossRatio: 0.85 } },
+  "resid-mlp-1": { ...compressed, preset: "resid-mlp-1", most: { lossRatio: 0.85 } },
+  "resid-mlp-2": { ...compressed, preset: "resid-mlp-2", most: { lossRatio: 0.85 } },
+  "resid-mlp-3": { ...compressed, preset: "resid-mlp-3", most: { lossRatio: 0.85 } },
+  "resid-mlp-identity": { ...compressed, preset: "identity", least: { lossRatio: 0.98 } },
+  "deep-linear": {
+    target: "deep-linear",
+    preset: "default",
+    most: { relativeError: 0.02, singularValueError: 1e-3 },
+    shown: ["residualSingularValue"],
+  },
+  "deep-linear-two-layer": {
+    target: "deep-linear",
+    preset: "two-layer",
+    most: { relativeError: 1e-3, singularValueError: 1e-3, halfwaySpread: 1.4 },
+    also: halfwaySpread,
+  },
+  "modular-addition": {
+    ...modular,
+    preset: "default",
+    least: { testAccuracy: 0.99, delay: 3, gini: 0.5, excludedLoss: 0.7 * Math.log(59) },
+    most: { restrictedLoss: 1e-3 },
+  },
+  "modular-addition-no-decay": { ...byHeart, preset: "no-decay", most: { testAccuracy: 0.9 } },
+  "modular-addition-few-sums": { ...byHeart, preset: "few-sums", most: { testAccuracy: 0.9 } },
+  "flip-flop": {
+    target: "flip-flop",
+    preset: "default",
+    ...exactly({ fixedPoints: 27, unstable0: 8, unstable1: 12, unstable2: 6, unstable3: 1 }),
+    shown: ["accuracy", "heldOutLoss"],
+    also: countFixedPoints(500),
+  },
+  "flip-flop-four-bits": {
+    target: "flip-flop",
+    preset: "four-bits",
+    ...exactly({ fixedPoints: 81, unstable0: 16, unstable1: 32, unstable2: 24, unstable3: 8, unstable4: 1 }),
+    shown: ["accuracy", "heldOutLoss"],
+    also: countFixedPoints(4000),
+  },
+  "hierarchical-equality": {
+    target: "hierarchical-equality",
+    preset: "default",
+    least: { testAccuracy: 0.99 },
+    shown: ["heldOutLoss"],
+  },
   text: { target: "text", preset: "default", shown: ["bitsPerByte", "unigramBitsPerByte"] },
 };
 
@@ -98,8 +157,13 @@ async function runSeed(name: string, seed: number): Promise<Row> {
   const experiment = named("experiment", name, EXPERIMENTS);
   const began = performance.now();
   const document = resolveTarget(experiment.target, { preset: experiment.preset, set: { seed } });
-  const { metrics } = await train(document, { threads: Number(values.threads) });
+  const rows: MetricsRow[] = [];
+  const trained = await train(document, {
+    threads: Number(values.threads),
+    onMetrics: (row) => void rows.push(row),
+  });
   const seconds = (performance.now() - began) / 1000;
+  const metrics = { ...trained.metrics, ...(await experiment.also?.({ ...trained, document, rows })) };
   return { experiment: name, seed, passed: passes(experiment, metrics), seconds, metrics };
 }
 
@@ -112,9 +176,14 @@ function header(experiment: Experiment): string {
   return `| ${columns.join(" | ")} |\n|${columns.map(() => "---").join("|")}|`;
 }
 
+function shortly(x: number | undefined): string {
+  if (x === undefined) return "";
+  return Number.isInteger(x) ? String(x) : x.toPrecision(3);
+}
+
 function line(experiment: Experiment, { seed, passed, seconds, metrics }: Row): string {
   const judged = experiment.least ?? experiment.most;
-  const numbers = columnsOf(experiment).map((metric) => metrics[metric]?.toPrecision(3) ?? "");
+  const numbers = columnsOf(experiment).map((metric) => shortly(metrics[metric]));
   return `| ${[seed, judged === undefined ? "" : passed ? "yes" : "no", ...numbers, seconds.toFixed(0)].join(" | ")} |`;
 }
 
