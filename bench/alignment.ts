@@ -1,5 +1,5 @@
 /**
- * `npm run science:alignment -- [--seeds n] [--from s] [--steps n]`: interchange interventions on hierarchical equality. For each seed a network
+ * `npm run science:alignment -- [--seeds n] [--from s] [--steps n] [--preset name]`: interchange interventions on hierarchical equality. For each seed a network
  * is trained, and at each hidden layer the variable "a = b" is searched for in one dimension and in half of them, with the controls: a subspace in
  * a random direction, the same search in the network before training, the same search on shuffled labels. One line a search on standard
  * output and in `docs/results/alignment.jsonl`.
@@ -17,7 +17,8 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "3" },
     from: { type: "string", default: "0" },
-    steps: { type: "string", default: "8000" },
+    steps: { type: "string", default: "3000" },
+    preset: { type: "string", default: "default" },
     threads: { type: "string", default: String(availableParallelism()) },
     point: { type: "string", multiple: true },
   },
@@ -52,10 +53,10 @@ mkdirSync("docs/results", { recursive: true });
 for (let i = 0; i < Number(values.seeds); i++) {
   const seed = Number(values.from) + i;
   const options = { threads: Number(values.threads) };
-  const document = resolveTarget("hierarchical-equality", { set: { seed } });
+  const document = resolveTarget("hierarchical-equality", { preset: values.preset, set: { seed } });
   const { weights, metrics } = await train(document, options);
   const untrained = await train(
-    resolveTarget("hierarchical-equality", { set: { seed, steps: 1, learningRate: 1e-12 } }),
+    resolveTarget("hierarchical-equality", { preset: values.preset, set: { seed, steps: 1, learningRate: 1e-12 } }),
     options,
   );
   const network = targetNamed("hierarchical-equality").network(document.settings);
@@ -80,7 +81,7 @@ for (let i = 0; i < Number(values.seeds); i++) {
         readout,
         batch: 1024,
         steps: Number(values.steps),
-        learningRate: 3e-3,
+        learningRate: 1e-2,
         seed,
       };
       const { subspace: _, ...found } = await controlledAlignment(
@@ -91,6 +92,7 @@ for (let i = 0; i < Number(values.seeds); i++) {
       const seconds = (performance.now() - began) / 1000;
       const row = {
         experiment: "alignment",
+        preset: values.preset,
         seed,
         point,
         k,

@@ -34,7 +34,11 @@ export const hierarchicalEqualitySettings = z.strictObject({
   batch: z.int().min(1).max(1_000_000).default(1024).describe("examples a step"),
   steps: z.int().min(1).max(10_000_000).default(10_000).describe("optimiser steps"),
   learningRate: z.number().gt(0).default(3e-3).describe("AdamW's rate at the start, to 0 along a cosine"),
-  weightDecay: z.number().min(0).default(0).describe("AdamW's decoupled decay"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.3)
+    .describe("AdamW's decoupled decay; with it most networks keep the two equalities apart, without it few do"),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights and data"),
 });
 export type HierarchicalEqualitySettings = z.infer<typeof hierarchicalEqualitySettings>;
@@ -127,7 +131,8 @@ export const hierarchicalEqualityTarget: Target = {
   summary: "MLP that says whether a = b and c = d are both true or both false: a causal model with two variables",
   schema: hierarchicalEqualitySettings,
   presets: {
-    default: { summary: "vectors of 4, 3 hidden layers of 16", source: "Geiger et al. 2023, small", settings: {} },
+    default: { summary: "vectors of 4, 3 hidden layers of 16", source: "Mechanist", settings: {} },
+    plain: { summary: "the same without weight decay", source: "Mechanist", settings: { weightDecay: 0 } },
     quick: { summary: "the same, 2,000 steps", source: "Mechanist", settings: { steps: 2000 } },
   },
   success: [
