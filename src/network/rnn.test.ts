@@ -83,6 +83,29 @@ describe("onlookers", () => {
     expect([...new Set(changed)].sort()).toEqual([-1, 1, 2, 3]);
   });
 
+  test("gradients through time agree with differences", () => {
+    const loss = sum(square(network.forward(given, X)));
+    const names = ["W_in", "W_rec", "b_hidden", "W_out", "b_out"];
+    const found = gradients(
+      loss,
+      names.map((name) => given[name]!),
+    );
+    const program: Record<string, Tensor> = Object.fromEntries(found.map((g, i) => [names[i]!, g]));
+    const slopes = interpret(program, { ...weights, x });
+    const lossAt = (name: string, index: number, shift: number): number => {
+      const moved = Float64Array.from(weights[name]!.data);
+      moved[index]! += shift;
+      return interpret({ loss }, { ...weights, x, [name]: { ...weights[name]!, data: moved } }).loss.data[0]!;
+    };
+    for (const name of names)
+      weights[name]!.data.forEach((_, index) => {
+        const difference = (lossAt(name, index, 1e-5) - lossAt(name, index, -1e-5)) / 2e-5;
+        expect(Math.abs(slopes[name]!.data[index]! - difference)).toBeLessThan(
+          1e-6 * Math.max(1, Math.abs(difference)),
+        );
+      });
+  });
+
   test("one step is what a run does at each position", () => {
     const states: Tensor[] = [];
     network.forward(given, X, {
