@@ -121,7 +121,7 @@ def save(name: str, text: str) -> None:
 
 
 def sidecar() -> None:
-    """What made the fixtures, and their checksums."""
+    """What made the fixtures, and their checksums; what other scripts say of theirs stays."""
     try:
         import jax
 
@@ -129,7 +129,9 @@ def sidecar() -> None:
     except ImportError:
         jax_version = None
     files = sorted(p for p in GOLDEN.rglob("*") if p.suffix in {".json", ".safetensors"} and p.name != "versions.json")
+    before = json.loads((GOLDEN / "versions.json").read_text())
     record = {
+        **before,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "jax": jax_version,
