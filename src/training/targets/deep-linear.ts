@@ -34,7 +34,7 @@ import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a trained deep linear network. */
-export const deepLinearSettings = z.strictObject({
+const deepLinearSettings = z.strictObject({
   inputs: z.int().min(1).max(1000).default(20).describe("numbers that go in"),
   outputs: z.int().min(1).max(1000).default(20).describe("numbers that come out"),
   hidden: z.int().min(1).max(1000).default(20).describe("width of each layer between"),
@@ -53,7 +53,7 @@ export const deepLinearSettings = z.strictObject({
 export type DeepLinearSettings = z.infer<typeof deepLinearSettings>;
 
 /** The network that these settings describe. */
-export function deepLinearNetwork({ inputs, outputs, hidden, layers }: DeepLinearSettings): Network {
+function deepLinearNetwork({ inputs, outputs, hidden, layers }: DeepLinearSettings): Network {
   return mlp({
     features: inputs,
     hidden: Array.from({ length: layers - 1 }, () => hidden),
@@ -114,7 +114,7 @@ function modeStrengths({ U, V }: LinearTeacher, W: Tensor<"d_in d_out">): Tensor
  * Trains it: gradient descent on half the squared distance from the teacher's output, summed over outputs, mean over the batch. Each step
  * also says how strong each mode is: `mode1` is the teacher's strongest.
  */
-export async function trainDeepLinear(settings: DeepLinearSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainDeepLinear(settings: DeepLinearSettings, options: LoopOptions = {}): Promise<Trained> {
   const network = deepLinearNetwork(settings);
   const teacher = deepLinearTeacher(settings);
   const { x, y } = linearExamples("data", teacher, settings.batch);

@@ -28,7 +28,7 @@ import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a trained flip-flop. */
-export const flipFlopSettings = z.strictObject({
+const flipFlopSettings = z.strictObject({
   bits: z.int().min(1).max(16).default(3).describe("channels, each a memory of one bit"),
   hidden: z.int().min(1).max(1000).default(16).describe("hidden units"),
   context: z.int().min(2).max(512).default(64).describe("positions"),
@@ -59,7 +59,7 @@ function readout(network: RecurrentNetwork, weights: Tensors, pulses: Tensor): T
 }
 
 /** Trains it: Adam on the mean over batch, positions and bits of the squared distance from -1 or 1. */
-export async function trainFlipFlop(settings: FlipFlopSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainFlipFlop(settings: FlipFlopSettings, options: LoopOptions = {}): Promise<Trained> {
   const network = flipFlopNetwork(settings);
   const key = foldIn(keyFromSeed(settings.seed), "weights");
   const { pulses, targets } = sequences("data", settings, settings.batch);

@@ -27,7 +27,7 @@ import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a network trained on hierarchical equality. */
-export const hierarchicalEqualitySettings = z.strictObject({
+const hierarchicalEqualitySettings = z.strictObject({
   dimensions: z.int().min(1).max(256).default(4).describe("numbers of each of the four vectors"),
   hidden: z.int().min(1).max(4096).default(16).describe("neurons of each hidden layer"),
   layers: z.int().min(1).max(12).default(3).describe("hidden layers"),
@@ -47,7 +47,7 @@ export type HierarchicalEqualitySettings = z.infer<typeof hierarchicalEqualitySe
 const HELD_OUT = 65_536;
 
 /** The network that these settings describe: two logits, for false and true. */
-export function hierarchicalEqualityNetwork({ dimensions, hidden, layers }: HierarchicalEqualitySettings): Network {
+function hierarchicalEqualityNetwork({ dimensions, hidden, layers }: HierarchicalEqualitySettings): Network {
   return mlp({
     features: 4 * dimensions,
     hidden: Array.from({ length: layers }, () => hidden),
@@ -72,7 +72,7 @@ function measured(
 }
 
 /** Trains it: AdamW on the mean cross-entropy of the label. */
-export async function trainHierarchicalEquality(
+async function trainHierarchicalEquality(
   settings: HierarchicalEqualitySettings,
   options: LoopOptions = {},
 ): Promise<Trained> {

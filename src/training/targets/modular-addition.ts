@@ -40,7 +40,7 @@ import { trainNetwork } from "../train-network.ts";
 import { startingWeights as transformerStart } from "../transformer-start.ts";
 
 /** Everything that decides a network trained on modular addition. */
-export const modularAdditionSettings = z.strictObject({
+const modularAdditionSettings = z.strictObject({
   modulus: z
     .int()
     .min(5)
@@ -155,10 +155,7 @@ function measured(logits: Tensor<"batch vocab">, labels: Tensor<"batch">): { los
 }
 
 /** Trains it: AdamW on the mean cross-entropy of all sums of the training set at once. */
-export async function trainModularAddition(
-  settings: ModularAdditionSettings,
-  options: LoopOptions = {},
-): Promise<Trained> {
+async function trainModularAddition(settings: ModularAdditionSettings, options: LoopOptions = {}): Promise<Trained> {
   const network = modularAdditionNetwork(settings);
   const { train, test } = tableOf(settings);
   const watched = Math.min(WATCHED, test.labels.shape[0]!);

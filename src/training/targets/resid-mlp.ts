@@ -33,7 +33,7 @@ import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a trained residual MLP. */
-export const residMlpSettings = z.strictObject({
+const residMlpSettings = z.strictObject({
   features: z.int().min(2).max(2000).default(100).describe("input features"),
   width: z.int().min(2).max(10_000).default(1000).describe("d_model, dimensions of the residual stream"),
   neurons: z.int().min(1).max(10_000).default(50).describe("d_mlp, neurons a layer"),
@@ -55,12 +55,12 @@ export type ResidMlpSettings = z.infer<typeof residMlpSettings>;
 const MEASURED = { batch: 16_384, batches: 16 };
 
 /** The network that these settings describe. */
-export function residMlpNetwork({ features, width, neurons, layers }: ResidMlpSettings): Network {
+function residMlpNetwork({ features, width, neurons, layers }: ResidMlpSettings): Network {
   return residualMlp({ features, dModel: width, dMlp: neurons, layers });
 }
 
 /** A batch of the data that it is trained on: values from U(-1, 1) where a feature is active. */
-export function residMlpBatch(name: string, settings: ResidMlpSettings, batch: number): Tensor<"batch feature"> {
+function residMlpBatch(name: string, settings: ResidMlpSettings, batch: number): Tensor<"batch feature"> {
   const { features, featureProbability: probability } = settings;
   return sparseFeatures(name, { features, batch, probability, low: -1 });
 }
@@ -96,7 +96,7 @@ function lossOf(weights: Tensors, x: Tensor<"batch feature">, layers: number): T
 }
 
 /** Trains it: AdamW on the mean over batch and features of `(x + ReLU(x) - y)²`. */
-export async function trainResidMlp(settings: ResidMlpSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainResidMlp(settings: ResidMlpSettings, options: LoopOptions = {}): Promise<Trained> {
   const { layers, features, width } = settings;
   if (settings.embedding === "identity" && features !== width) {
     throw new MechanistError(
