@@ -54,10 +54,11 @@ export const METHODS: Readonly<Record<string, Method>> = {
   spd: {
     summary: "stochastic parameter decomposition: rank-one subcomponents of weights, with scalar gates",
     schema: spdSettings,
-    objection: (target) => {
-      const { axes } = networkOf(target).input;
-      return axes === "batch feature" ? undefined : `a network whose input is "batch feature", got "${axes}"`;
-    },
+    // Verdicts know only what the mechanisms of networks of features should be; without one a result would look like more than it is.
+    objection: (target) =>
+      networkOf(target).sites.some(({ features }) => features !== undefined)
+        ? undefined
+        : "a network of features, tms for instance; the others cannot be judged yet",
     presets: (target) => ({ ...ownPresets(networkOf(target)), ...PUBLISHED }),
     run: (document, weights, options) => {
       const settings = document.settings as unknown as SpdSettings;
