@@ -35,13 +35,13 @@ type TransformerSettings = z.infer<z.ZodObject<typeof transformerSettings>>;
 
 const probability = z.number().min(0).max(1);
 
-export const mess3Settings = z.strictObject({
+const mess3Settings = z.strictObject({
   x: z.number().min(0).max(0.5).default(0.05).describe("how likely each other state comes next"),
   alpha: probability.default(0.85).describe("how likely a state emits its own token"),
   ...transformerSettings,
 });
 
-export const rrxorSettings = z.strictObject({
+const rrxorSettings = z.strictObject({
   p: probability.default(0.5).describe("how likely the first bit is 0"),
   q: probability.default(0.5).describe("how likely the second bit is 0"),
   ...transformerSettings,
@@ -50,7 +50,7 @@ export const rrxorSettings = z.strictObject({
 /** Zero, one, random: the smallest model that has something to find. */
 const Z1R = "[[[0,1,0],[0,0,0],[0.5,0,0]],[[0,0,0],[0,0,1],[0.5,0,0]]]";
 
-export const hmmSettings = z.strictObject({
+const hmmSettings = z.strictObject({
   transitions: z
     .string()
     .default(Z1R)

@@ -24,7 +24,7 @@ import { trainNetwork } from "../train-network.ts";
 import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
 
 /** Everything that decides a trained induction toy. */
-export const inductionSettings = z.strictObject({
+const inductionSettings = z.strictObject({
   task: z
     .enum(["repeat", "marker"])
     .default("repeat")
@@ -49,7 +49,7 @@ export type InductionSettings = z.infer<typeof inductionSettings>;
 const HELD_OUT = 256;
 
 /** The network that these settings describe. Positions are sinusoids that only queries and keys see (Press et al. 2021). */
-export function inductionNetwork(settings: InductionSettings): Transformer {
+function inductionNetwork(settings: InductionSettings): Transformer {
   const { task, vocabulary, context, layers, width, heads } = settings;
   return transformer(
     toyTransformer({
@@ -102,7 +102,7 @@ function learningRate({ learningRate: value, warmUp, steps }: InductionSettings)
  * Trains it: AdamW on the mean cross-entropy of every next token, those of the first copy included; where a marker asks for one token,
  * of that one alone.
  */
-export async function trainInduction(settings: InductionSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainInduction(settings: InductionSettings, options: LoopOptions = {}): Promise<Trained> {
   const network = inductionNetwork(settings);
   const { tokens, from } = sequences("data", settings, settings.batch);
   const trained = await trainNetwork(
@@ -127,7 +127,7 @@ export async function trainInduction(settings: InductionSettings, options: LoopO
 }
 
 /** What a network has learnt of induction, measured on new sequences: the numbers that `inductionTarget.success` explains. */
-export async function inductionScores(
+async function inductionScores(
   settings: InductionSettings,
   weights: NamedValues,
   options: LoopOptions = {},

@@ -32,7 +32,7 @@ import { trainNetwork } from "../train-network.ts";
 import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
 
 /** Everything that decides a trained story model. */
-export const storiesSettings = z.strictObject({
+const storiesSettings = z.strictObject({
   stories: z.int().min(1).max(1_000_000).default(8192).describe("stories to learn from"),
   context: z.int().min(2).max(1024).default(128).describe("positions; longer stories are cut"),
   layers: z.int().min(1).max(24).default(2).describe("layers"),
@@ -98,7 +98,7 @@ export function storyLoss(network: Transformer, weights: Tensors, tokens: Tensor
 }
 
 /** Trains it by AdamW. */
-export async function trainStories(settings: StoriesSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainStories(settings: StoriesSettings, options: LoopOptions = {}): Promise<Trained> {
   const { context, layers, seed, steps, learningRate, warmUp, weightDecay } = settings;
   const network = storiesNetwork(settings);
   const list = trainingStories(settings);

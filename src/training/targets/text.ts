@@ -23,7 +23,7 @@ import { trainNetwork } from "../train-network.ts";
 import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
 
 /** Everything that decides a trained text model. */
-export const textSettings = z.strictObject({
+const textSettings = z.strictObject({
   text: z.string().default("").describe("what to learn, @path for a file; nothing: 1,000 built-in stories"),
   tokens: z.enum(["characters", "byte-pairs"]).default("characters").describe("what a token is"),
   vocabulary: z
@@ -99,7 +99,7 @@ export async function preparedText(settings: TextSettings): Promise<PreparedText
 }
 
 /** The network that these settings describe. */
-export function textNetwork(settings: TextSettings): Transformer {
+function textNetwork(settings: TextSettings): Transformer {
   const { context, layers, width, heads, mlpWidth } = settings;
   return transformer(
     toyTransformer({
@@ -125,7 +125,7 @@ function drawn(name: string, { windows, context }: TextSettings, batch: number):
 }
 
 /** Trains it: AdamW on the mean cross-entropy of every next token. */
-export async function trainText(settings: TextSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainText(settings: TextSettings, options: LoopOptions = {}): Promise<Trained> {
   const { layers, seed, steps, learningRate, warmUp, weightDecay } = settings;
   const network = textNetwork(settings);
   const text = await preparedText(settings);
