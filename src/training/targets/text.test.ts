@@ -20,12 +20,16 @@ describe("documents", () => {
     expect(settingsOf({ text, tokens: "byte-pairs" }).vocabulary).toBe(512);
   });
 
-  test("nothing said: the built-in stories, whose letters are known without telling them", async () => {
-    const settings = settingsOf({});
-    const { tokenizer, training } = await preparedText(settings);
-    expect(tokenizer.size).toBe(settings.vocabulary);
-    expect(tokenizer.decode(Array.from(training.slice(0, 400)))).toMatch(/^Once .*\.\n(Once .*\.\n)*/);
-  });
+  test(
+    "nothing said: the built-in stories, whose letters are known without telling them",
+    { timeout: 30_000 },
+    async () => {
+      const settings = settingsOf({});
+      const { tokenizer, training } = await preparedText(settings);
+      expect(tokenizer.size).toBe(settings.vocabulary);
+      expect(tokenizer.decode(Array.from(training.slice(0, 400)))).toMatch(/^Once .*\.\n(Once .*\.\n)*/);
+    },
+  );
 });
 
 describe("tokens", () => {
@@ -39,10 +43,13 @@ describe("tokens", () => {
   });
 
   test.each([
-    [{ text: "abc" }, /text: expected at least 90 tokens, got 3/],
-    [{ text, vocabulary: 4 }, /text vocabulary: expected at least 5, got 4/],
-    [{ text, tokens: "byte-pairs", vocabulary: 100 }, /byte pairs: expected a size of at least 256, got 100/],
-  ])("refused: %o", async (set, message) => {
+    { set: { text: "abc" }, message: /text: expected at least 90 tokens, got 3/ },
+    { set: { text, vocabulary: 4 }, message: /text vocabulary: expected at least 5, got 4/ },
+    {
+      set: { text, tokens: "byte-pairs", vocabulary: 100 },
+      message: /byte pairs: expected a size of at least 256, got 100/,
+    },
+  ])("too little room or too little text is refused: $message", async ({ set, message }) => {
     await expect(preparedText(settingsOf(set))).rejects.toThrow(message);
   });
 });
