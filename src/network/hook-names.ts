@@ -4,6 +4,7 @@
  * on the network at hand it is refused, with both names. `docs/decisions/010-hook-point-names.md` has the comparison.
  */
 import { MechanistError } from "../error.ts";
+import { quoted } from "../file/json.ts";
 import { nearest } from "../nearest.ts";
 import type { HookPoint, Network } from "./network.ts";
 import type { TransformerConfig } from "./transformer/config.ts";
@@ -234,13 +235,17 @@ export function resolvePoint(network: Network, name: string): HookPoint {
       throw new MechanistError("UnknownName", `hook point ${name}: expected ${why}, got none in this network`);
     }
   }
-  const close = nearest(
+  const names = network.points.map((point) => point.name);
+  const close = nearest(name.slice(0, LONGEST_NAME), names);
+  const hint = close ?? (names.length > 9 ? `one of ${names.length}, ${names[0]} for instance` : names.join(", "));
+  throw new MechanistError("UnknownName", `hook point: expected ${hint}, got ${quoted(name)}`, {
     name,
-    network.points.map((point) => point.name),
-  );
-  const hint = close ?? network.points.map((point) => point.name).join(", ");
-  throw new MechanistError("UnknownName", `hook point: expected ${hint}, got ${name}`, { name, nearest: close });
+    nearest: close,
+  });
 }
+
+/** Longer than any name: the nearest to what is longer is not worth looking for. */
+const LONGEST_NAME = 200;
 
 /** A name taken apart: which layer, and what it means there. */
 function meaningOf(name: string): { readonly layer?: number; readonly meaning: Meaning } | undefined {

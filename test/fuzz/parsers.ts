@@ -8,12 +8,14 @@ import { tokenizerFrom } from "../../src/data/tokenizer.ts";
 import { parseAddress, formatAddress } from "../../src/decomposition/address.ts";
 import type { NamedValues, Values } from "../../src/engine/values.ts";
 import { memorySource, type SourceFolder } from "../../src/file/bytes.ts";
-import { parseJson } from "../../src/file/json.ts";
+import { isTable, parseJson } from "../../src/file/json.ts";
 import { parseHubId } from "../../src/file/node-cache.ts";
 import { openNpz, writeNpz } from "../../src/file/npz.ts";
 import { openSafetensors, openWeights } from "../../src/file/open-safetensors.ts";
 import type { OpenTensors } from "../../src/file/open-tensors.ts";
 import { readSafetensors, writeSafetensors } from "../../src/file/safetensors.ts";
+import { resolvePoint } from "../../src/network/hook-names.ts";
+import { describeNetwork } from "../../src/network/huggingface/checkpoint.ts";
 import { parseMetrics } from "../../src/run/metrics.ts";
 import { spoilt, spoiltJson, spoiltText } from "./mutate.ts";
 
@@ -154,6 +156,20 @@ const TOKENIZERS: readonly unknown[] = [
   },
 ];
 
+const SIZES = { vocab_size: 9, hidden_size: 8, intermediate_size: 4, num_hidden_layers: 2, num_attention_heads: 2 };
+const ROPE = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, rope_theta: 500_000 };
+/** `config.json` of some families. */
+const CONFIGS: readonly Record<string, unknown>[] = [
+  { model_type: "llama", ...SIZES, architectures: ["LlamaForCausalLM"], num_key_value_heads: 1, rope_parameters: ROPE },
+  { model_type: "qwen2", ...SIZES, use_sliding_window: true, sliding_window: 3, max_window_layers: 1, rope_theta: 1e6 },
+  { model_type: "gemma2", ...SIZES, head_dim: 4, layer_types: ["sliding_attention", "full_attention"] },
+  { model_type: "mistral", ...SIZES, num_key_value_heads: 2, rope_scaling: { type: "yarn", factor: 2 } },
+  { model_type: "gpt2", vocab_size: 9, n_embd: 8, n_layer: 2, n_head: 2, n_positions: 8 },
+  { model_type: "gpt_neo", ...SIZES, num_layers: 2, num_heads: 2, attention_types: [[["global", "local"], 1]] },
+  { architectures: ["GPTNeoXForCausalLM"], ...SIZES, rotary_pct: 0.5, rotary_emb_base: 100 },
+];
+const LLAMA = describeNetwork(CONFIGS[0]!).network;
+
 export const PARSERS: Readonly<Record<string, Parser>> = {
   "safetensors, at once": {
     input: spoilt(anyTensors.map((x) => writeSafetensors(x))),
@@ -205,6 +221,17 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
       // Read again as it is written: it names what was meant.
       return [address, parseAddress(formatAddress(address))];
     },
+  },
+  "network config": {
+    input: spoiltJson(fc.constantFrom(...CONFIGS)),
+    parse: (bytes) => {
+      const config = parseJson(bytes, "config.json");
+      return describeNetwork(isTable(config) ? config : {}).network.config;
+    },
+  },
+  "hook point name": {
+    input: spoiltText(fc.constantFrom("pattern1", "resid_post.0", "blocks.1.mlp.in.hook_out", "model.layers.0.mlp")),
+    parse: (bytes) => resolvePoint(LLAMA, text(bytes)).name,
   },
   tokenizer: {
     input: spoiltJson(fc.constantFrom(...TOKENIZERS)),
