@@ -40,7 +40,7 @@ const storiesSettings = z.strictObject({
   heads: z.int().min(1).max(64).default(4).describe("heads a layer; each has width / heads dimensions"),
   mlpWidth: z.int().min(0).max(16_384).default(512).describe("neurons a layer; 0: attention alone"),
   batch: z.int().min(1).max(100_000).default(16).describe("stories a step"),
-  steps: z.int().min(1).max(10_000_000).default(1500).describe("optimiser steps"),
+  steps: z.int().min(1).max(10_000_000).default(3000).describe("optimiser steps"),
   learningRate: z.number().gt(0).default(3e-3).describe("AdamW's highest rate"),
   warmUp: z.number().min(0).max(1).default(0.05).describe("share of the steps in which the rate rises to it"),
   weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled decay"),
