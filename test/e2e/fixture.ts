@@ -70,15 +70,55 @@ export function writeCheckpoint(path: string, step: number, tensors: NamedValues
   writeFileSync(file, writeSafetensors(tensors, { step: String(step), schema: "1" }));
 }
 
+/** A trained network's folder inside `runs`: one that has no picture of its own, with two weights and a measured number. */
+export function trainFixture(runs: string, name: string): void {
+  const path = join(runs, name);
+  mkdirSync(join(path, "checkpoints"), { recursive: true });
+  const result = {
+    steps: 100,
+    loss: 0.5,
+    success: [{ metric: "prefixMatching", value: 0.625, meaning: "attention to what followed, of 1; chance 0.05" }],
+    stepsPerSecond: 50,
+    seconds: 2,
+  };
+  const document = { target: "induction", preset: "default", settings: { steps: 100, seed: 0 } };
+  const record = { ...shared(name), kind: "train", status: "finished", document, result };
+  writeFileSync(join(path, "run.json"), JSON.stringify(record, undefined, 2));
+  writeFileSync(join(path, "metrics.jsonl"), `${JSON.stringify({ step: 100, stage: "train", loss: 0.5 })}\n`);
+  const data = Float32Array.from({ length: 12 }, (_, i) => (i === 0 ? -1 : i / 12));
+  writeCheckpoint(path, 100, {
+    "embed.W_E": { axes: "vocab d_model", shape: [4, 3], dtype: "f32", data },
+    "adamw.m": { axes: "parameter", shape: [12], dtype: "f32", data },
+  });
+}
+
 /** Writes `run.json`. A run that is said to be running belongs to this process. */
 export function writeRecord(path: string, options: FixtureOptions): void {
   const { name, status = "finished", features = 5, C = 20, identity = false } = options;
   const record = {
-    schema: 1,
+    ...shared(name),
     kind: "decompose",
+    status,
+    document: {
+      method: "spd",
+      preset: "fixture",
+      settings: { components: C, gateWidth: 2, steps: STEPS, seed: 0, batch: 4096, learningRate: 1e-3 },
+      target: { target: "tms", preset: "fixture", settings: { features, hidden: 2, identity, steps: 1000, seed: 0 } },
+    },
+    ...(status === "finished" && { result: { stepsPerSecond: 212.4 } }),
+    ...(status === "failed" && {
+      error: { code: "NotFinite", message: "decompose: step 31: expected a finite loss, got NaN" },
+    }),
+  };
+  writeFileSync(join(path, "run.json"), JSON.stringify(record, undefined, 2));
+}
+
+/** What every record has. */
+function shared(name: string): object {
+  return {
+    schema: 1,
     name,
     createdAt: "2026-11-21T09:30:00.000Z",
-    status,
     pid: process.pid,
     pidStarted: "",
     digest: "0123456789abcdef".repeat(4),
@@ -92,16 +132,5 @@ export function writeRecord(path: string, options: FixtureOptions): void {
       device: "cpu",
       threads: null,
     },
-    document: {
-      method: "spd",
-      preset: "fixture",
-      settings: { components: C, gateWidth: 2, steps: STEPS, seed: 0, batch: 4096, learningRate: 1e-3 },
-      target: { target: "tms", preset: "fixture", settings: { features, hidden: 2, identity, steps: 1000, seed: 0 } },
-    },
-    ...(status === "finished" && { result: { stepsPerSecond: 212.4 } }),
-    ...(status === "failed" && {
-      error: { code: "NotFinite", message: "decompose: step 31: expected a finite loss, got NaN" },
-    }),
   };
-  writeFileSync(join(path, "run.json"), JSON.stringify(record, undefined, 2));
 }

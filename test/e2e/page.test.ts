@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { colours, overflow, Workplace } from "./browser.ts";
-import { decomposeFixture } from "./fixture.ts";
+import { decomposeFixture, trainFixture } from "./fixture.ts";
 
 let place: Workplace;
 let slots: readonly number[];
@@ -14,6 +14,7 @@ beforeAll(async () => {
   ({ slots } = decomposeFixture(place.runs, { name: "solved" }));
   decomposeFixture(place.runs, { name: "with-identity", identity: true, C: 8 });
   decomposeFixture(place.runs, { name: "broken", status: "failed", until: 40 });
+  trainFixture(place.runs, "heads");
 });
 
 afterAll(async () => {
@@ -96,6 +97,24 @@ describe("a run", () => {
       [true, false],
       [false, true],
     ]);
+  });
+
+  test("of a network without a picture of its own shows what was measured, and its weights", async () => {
+    const page = await place.visit("#/run/heads");
+    const measured = page.getByRole("region", { name: "Measured after training" });
+    await measured.waitFor();
+    expect(await measured.innerText()).toMatch(
+      /prefixMatching\s+0\.625\s+attention to what followed, of 1; chance 0\.05/,
+    );
+    const map = page.getByRole("application", { name: "embed.W_E, vocab d_model" });
+    await map.waitFor();
+    const shown = await colours(page, "embed.W_E, vocab d_model");
+    expect(shown.length).toBe(4);
+    expect(shown[0]!.length).toBe(3);
+    // Below 0 it is red, above blue.
+    expect(shown[0]![0]![0]).toBeGreaterThan(shown[0]![0]![2]!);
+    expect(shown[3]![2]![2]).toBeGreaterThan(shown[3]![2]![0]!);
+    expect(await page.getByText("adamw").count()).toBe(0);
   });
 
   test("that failed says why", async () => {
