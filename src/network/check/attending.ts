@@ -41,7 +41,7 @@ export function turned(rotary: RotaryPositions, x: Numbers, { pos }: Extent, hea
 }
 
 /** Whether a query may see a key. */
-export function sees({ attention }: TransformerConfig, layer: number, query: number, key: number): boolean {
+function sees({ attention }: TransformerConfig, layer: number, query: number, key: number): boolean {
   const window = attention.windows[layer]!;
   return (!attention.causal || key <= query) && (window === 0 || key > query - window);
 }

@@ -32,7 +32,7 @@ export const UNSEEN = -1e30;
 type Part = "Q" | "K" | "V";
 
 /** The axis that a part's heads lie along: keys and values have their own where several query heads share them. */
-export function headAxis(block: Pick<Block, "config">, part: Part): "head" | "kv_head" {
+function headAxis(block: Pick<Block, "config">, part: Part): "head" | "kv_head" {
   const { heads, kvHeads } = block.config.attention;
   return part === "Q" || heads === kvHeads ? "head" : "kv_head";
 }

@@ -6,7 +6,6 @@ import {
   concat,
   constant,
   gather,
-  input,
   maximum,
   mul,
   neg,
@@ -19,11 +18,6 @@ import {
   type Tensors,
 } from "../../tensor/index.ts";
 import type { Positions, RotaryPositions, TransformerConfig } from "./config.ts";
-
-/** How many positions at the start of each row are padding, as an input of a program: `batch`, i32. */
-export function paddingInput(batch: number): Tensor<"batch"> {
-  return input("padding", "batch", { batch }, "i32");
-}
 
 /** The numbers 0, 1, … along an axis. */
 export function indices<A extends string>(axis: A, size: number): Tensor<A> {
