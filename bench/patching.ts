@@ -1,5 +1,5 @@
 /**
- * `npm run bench:patching -- [--json] [--threads n] [--seconds n] [--examples n]`: a forward pass that keeps every activation, and the
+ * `npm run bench:patching -- [--json] [--threads n] [--seconds n] [--examples n] [--positions n]`: a forward pass that keeps every activation, and the
  * sweep that patches the residual stream of each layer at each position, on a random transformer of 4 layers, 256 wide, 8 heads, 1024 in
  * the MLP, 128 tokens and 4096 words with layer norm. `reference/bench_patching.py` is the same with TransformerLens.
  */
@@ -7,7 +7,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type NamedValues, values } from "../src/engine/index.ts";
 import { logitDifference } from "../src/intervention/metrics.ts";
-import { patchingSweep } from "../src/intervention/sweeps.ts";
+import { patch } from "../src/intervention/patching.ts";
 import { RunnableNetwork, tokenValues } from "../src/network/run.ts";
 import { toyTransformer } from "../src/network/transformer/config.ts";
 import { transformer } from "../src/network/transformer/transformer.ts";
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: String(availableParallelism()) },
     seconds: { type: "string", default: "8" },
     examples: { type: "string", default: "4" },
+    positions: { type: "string", default: "128" },
     batch: { type: "string", default: "8" },
     "memory-mib": { type: "string", default: "256" },
   },
@@ -114,11 +115,16 @@ async function sweep(): Promise<Row> {
     answer: Array.from({ length: n }, (_, i) => i),
     against: Array.from({ length: n }, (_, i) => i + 100),
   });
+  // The sweep "resid-pre", or its last positions.
+  const positions = Array.from({ length: LENGTH }, (_, p) => p).slice(-Number(options.positions));
+  const variants = [0, 1, 2, 3].flatMap((layer) =>
+    positions.map((p) => ({ point: `blocks.${layer}.hook_resid_pre`, at: { pos: [p] } })),
+  );
   let cells = 0;
   const memoryBytes = Number(options["memory-mib"]) * 2 ** 20;
   const time = await timed(async () => {
     const contrast = { clean: clean!, corrupt: corrupt!, direction: "denoise" as const };
-    cells = (await patchingSweep(runnable, contrast, { sweep: "resid-pre", metric, memoryBytes })).rows.length;
+    cells = (await patch(runnable, contrast, { variants, metric, memoryBytes })).rows.length;
   });
   return {
     what: "patching sweep",

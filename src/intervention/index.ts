@@ -43,3 +43,10 @@ export {
   type Readout,
 } from "./alignment/interchange.ts";
 export { dimensions, exchanged, orthonormalFrame } from "./alignment/subspace.ts";
+export {
+  type DirectionPart,
+  splitDirection,
+  subspacePatch,
+  type SubspaceRow,
+  type SubspaceTable,
+} from "./subspace-patch.ts";
