@@ -37,9 +37,14 @@ export {
   type TransformerConfig,
 } from "./transformer/config.ts";
 export { type Transformer, transformer } from "./transformer/transformer.ts";
-export { type Checkpoint as NetworkCheckpoint, fromHuggingFace, readCheckpoint } from "./huggingface/checkpoint.ts";
+export { centreUnembedding, centreWritingWeights } from "./transformer/processing/centre.ts";
+export { foldNorms } from "./transformer/processing/fold-norms.ts";
+export { foldValueBiases } from "./transformer/processing/fold-value-biases.ts";
+export { type Processed, unprocessed, type Weighted } from "./transformer/processing/processed.ts";
+export { resolvePoint } from "./hook-names.ts";
+export { type Checkpoint as NetworkCheckpoint, describeNetwork, fromHuggingFace, readCheckpoint } from "./huggingface/checkpoint.ts";
 export { FAMILIES } from "./huggingface/families.ts";
-export { type CheckReport, type CheckRow, checkTransformer, refuseFailed } from "./check/check-network.ts";
+export { checkReading, type CheckReport, type CheckRow, checkTransformer, refuseFailed } from "./check/check-network.ts";
 export { type Circuit, type CircuitEdge, type CircuitNode, withWholeMlps } from "./compiled/circuit.ts";
 export { type Compiled, compileTransformer } from "./compiled/compile.ts";
 export { type CompiledProgram, compileProgram } from "./compiled/compile-program.ts";
