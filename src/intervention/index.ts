@@ -50,3 +50,4 @@ export {
   type SubspaceRow,
   type SubspaceTable,
 } from "./subspace-patch.ts";
+export { type CircuitAlone, circuitAlone } from "./edges/circuit-alone.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { handCodedInduction, isTrue, repeated, TRUE_EDGES } from "../../../test/intervention/hand-coded-induction.ts";
+import { isTrue, openInduction, repeated } from "../../../test/intervention/induction.ts";
 import { type NamedValues, values } from "../../engine/index.ts";
 import { RunnableNetwork, tokenValues } from "../../network/run.ts";
 import { type ToyShape, toyTransformer } from "../../network/transformer/config.ts";
@@ -12,9 +12,13 @@ import { effectsOf } from "../effects.ts";
 import { answerAccuracy, divergenceFrom, logitDifference, logProbability } from "../metrics.ts";
 import type { Source } from "../sources.ts";
 import { patchingSweep } from "../sweeps.ts";
+import { compileProgram } from "../../network/compiled/compile-program.ts";
+import { withWholeMlps } from "../../network/compiled/circuit.ts";
+import { encode } from "../../network/compiled/vocabulary.ts";
+import { circuitAlone } from "./circuit-alone.ts";
 import { edgeAttribution } from "./edge-attribution.ts";
 import { edgeEffects, type EdgeTable } from "./edge-effects.ts";
-import { edgeGraph, edgeName } from "./graph.ts";
+import { type Edge, edgeGraph, edgeName } from "./graph.ts";
 import { pruneEdges } from "./prune.ts";
 
 const sizes = ({ rows }: EdgeTable): number[] => rows.map(({ mean }) => Math.abs(mean));
@@ -26,7 +30,7 @@ describe("on an induction circuit written by hand", () => {
   const clean = { name: "clean", x: tokenValues(cleanRows) };
   const corrupt = { name: "corrupt", x: tokenValues(corruptRows) };
   const metric = logProbability({ answer: cleanRows.map((row) => row[0]!) });
-  const truth = edgeGraph(handCodedInduction(1)).edges.map(isTrue);
+  const truth = edgeGraph(openInduction(1)).edges.map(isTrue);
   const other = { kind: "patch", source: corrupt } as const;
   const detected = (table: EdgeTable): string => {
     const found = sizes(table).map((size) => size > 0.01);
@@ -40,7 +44,7 @@ describe("on an induction circuit written by hand", () => {
   });
 
   test("zero ablation finds all, another example's values all but the two that carry positions alone", async () => {
-    const runnable = handCodedInduction(20);
+    const runnable = openInduction(20);
     const zero = await edgeEffects(runnable, clean, { cut: { kind: "zero" }, metric });
     const patched = await edgeEffects(runnable, clean, { cut: other, metric });
     expect(areaUnderCurve(sizes(zero), truth)).toBe(1);
@@ -53,7 +57,7 @@ describe("on an induction circuit written by hand", () => {
 
   test("attribution finds what patching finds while attention is undecided, and the result says when it is not", async () => {
     const table = async (beta: number) => {
-      const runnable = handCodedInduction(beta);
+      const runnable = openInduction(beta);
       const exact = await edgeEffects(runnable, clean, { cut: other, metric });
       const one = await edgeAttribution(runnable, clean, { cut: other, metric });
       const ten = await edgeAttribution(runnable, clean, { cut: other, metric, steps: 10 });
@@ -69,7 +73,7 @@ describe("on an induction circuit written by hand", () => {
   });
 
   test("pruning keeps the circuit", async () => {
-    const runnable = handCodedInduction(20);
+    const runnable = openInduction(20);
     const divergence = await divergenceFrom(runnable, clean);
     for (const [cut, missed] of [
       [{ kind: "zero" }, 0],
@@ -80,7 +84,48 @@ describe("on an induction circuit written by hand", () => {
       expect(kept.filter((edge) => !isTrue(edge))).toEqual([]);
       expect(kept.length + gone.length).toBe(52);
     }
-    expect(TRUE_EDGES.map(edgeName)).toContain("blocks.0.attn:0 -> blocks.1.attn:0 k");
+  });
+});
+
+describe("a circuit alone", () => {
+  test("of a compiled program is the program", async () => {
+    const { config, weights, circuit, program, vocabulary } = compileProgram("reverse", { length: 4, noise: 2 });
+    const runnable = new RunnableNetwork(transformer(config), weights);
+    const words = program.vocabulary;
+    const inputs = [0, 1, 2, 3, 4].map((i) => [0, 1, 2, 3].map((p) => words[(i * (p + 1) + p) % words.length]!));
+    const examples = {
+      name: "inputs",
+      x: tokenValues(inputs.map((input) => encode(vocabulary, input))),
+    };
+    const metric = await divergenceFrom(
+      runnable,
+      examples,
+      inputs.map(() => 1),
+    );
+    const ask = (edges: readonly Edge[]) =>
+      circuitAlone(runnable, examples, { circuit: edges, cut: { kind: "zero" }, metric, splitEmbeddings: true });
+    const edges = withWholeMlps(circuit.edges);
+    expect(Math.max(...(await ask(edges)).alone)).toBeLessThan(1e-4);
+    const broken = await ask(edges.filter(({ to }) => to !== "unembed"));
+    expect(broken.mean).toBeGreaterThan(0.1);
+    expect(broken.interval![0]).toBeGreaterThan(0);
+  });
+
+  test("is held against no circuit at all", async () => {
+    const runnable = openInduction(20);
+    const rows = repeated(4, 1);
+    const examples = { name: "clean", x: tokenValues(rows) };
+    const metric = logProbability({ answer: rows.map((row) => row[0]!) });
+    const circuit = edgeGraph(runnable).edges.filter(isTrue);
+    const found = await circuitAlone(runnable, examples, { circuit, cut: { kind: "zero" }, metric });
+    expect(found.faithfulness).toBeCloseTo(1, 4);
+    expect([found.kept, found.cut]).toEqual([7, 45]);
+    const none = await circuitAlone(runnable, examples, { circuit: [], cut: { kind: "zero" }, metric });
+    expect(none.faithfulness).toBeCloseTo(0, 10);
+    const stranger = [{ from: "embed", to: "blocks.2.attn:0", into: "q" as const }];
+    await expect(
+      circuitAlone(runnable, examples, { circuit: stranger, cut: { kind: "zero" }, metric }),
+    ).rejects.toThrow("got embed -> blocks.2.attn:0 q");
   });
 });
 

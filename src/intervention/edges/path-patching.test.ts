@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { handCodedInduction, repeated } from "../../../test/intervention/hand-coded-induction.ts";
+import { openInduction, repeated } from "../../../test/intervention/induction.ts";
 import { type NamedValues, type Values, values } from "../../engine/index.ts";
 import { RunnableNetwork, tokenValues } from "../../network/run.ts";
 import { toyTransformer } from "../../network/transformer/config.ts";
@@ -242,7 +242,7 @@ describe("path patching", () => {
   test("finds who tells the induction head where to look", async () => {
     const [cleanRows, corruptRows] = [repeated(4, 1), repeated(4, 2)];
     const table = await pathPatch(
-      handCodedInduction(20),
+      openInduction(20),
       {
         clean: { name: "clean", x: tokenValues(cleanRows) },
         corrupt: { name: "corrupt", x: tokenValues(corruptRows) },
