@@ -109,6 +109,17 @@ function commands(host: Host): Command {
     .action(async (network: string, options) =>
       (await import("./check.ts")).checkCommand(network, options, terminal(options)),
     );
+  onDevice(command("patch <network>", "put parts of one run into another, one after the other"))
+    .option("--clean <prompt>", "the prompt that has the answer: text, or token ids as 1,2,3")
+    .option("--corrupt <prompt>", "the one that has not, of as many tokens")
+    .option("--metric <name>", "logit-diff, log-prob or kl", "logit-diff")
+    .option("--answer <token>", "the right next token: a word, or an id")
+    .option("--against <token>", "the wrong one, for logit-diff")
+    .option("--sweep <name>", "which parts: layer-position, heads, head-position, query-key-value, …", "layer-position")
+    .option("--direction <name>", "denoise: clean values in the corrupt run; noise: the other way", "denoise")
+    .action(async (network: string, options) =>
+      (await import("./patch.ts")).patchCommand(network, options, terminal(options)),
+    );
   command("compile <program>", "make a network of a program, with its true circuit")
     .option("--set <key=value>", "a setting; may be given many times: mechanist list programs", repeat)
     .option("--seed <n>", "random seed; short for --set seed=n")
