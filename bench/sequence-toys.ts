@@ -42,6 +42,7 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   induction: { ...induction, ...learnt, preset: "default" },
   "induction-quick": { ...induction, ...learnt, preset: "quick" },
   "induction-large": { ...induction, ...learnt, preset: "large" },
+  "induction-marker": { ...induction, ...learnt, preset: "marker" },
   "induction-one-layer": {
     ...induction,
     preset: "one-layer",
