@@ -14,6 +14,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   intervention: ["training", "network", "data", "file", "engine", "tensor"],
   decomposition: ["training", "network", "data", "file", "engine", "tensor"],
   evidence: ["decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],
+  report: ["evidence", "decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],
   run: ["training", "file", "engine", "tensor"],
   server: [
     "run",
@@ -30,6 +31,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "server",
     "run",
+    "report",
     "evidence",
     "decomposition",
     "intervention",
@@ -54,6 +56,7 @@ const ISOMORPHIC = [
   "intervention",
   "decomposition",
   "evidence",
+  "report",
   "ui",
 ];
 /** The files of `run` that the page uses. */

@@ -116,6 +116,7 @@ function commands(host: Host): Command {
     .option("--answer <token>", "the right next token: a word, or an id")
     .option("--against <token>", "the wrong one, for logit-diff")
     .option("--sweep <name>", "which parts: layer-position, heads, head-position, query-key-value, …", "layer-position")
+    .option("--figure <file>", "write a page on it, gradients' estimates beside the effects: an .html file")
     .option("--direction <name>", "denoise: clean values in the corrupt run; noise: the other way", "denoise")
     .action(async (network: string, options) =>
       (await import("./patch.ts")).patchCommand(network, options, terminal(options)),

@@ -1,6 +1,9 @@
 /** `mechanist patch`: what of a clean run brings its answer back, or what of a corrupted one takes it away. */
+import { resolve } from "node:path";
 import { MechanistError } from "../error.ts";
+import { writeAtomic } from "../file/node-atomic.ts";
 import {
+  attributionSweep,
   divergenceFrom,
   type EffectTable,
   type Examples,
@@ -12,6 +15,7 @@ import {
   type SweepRow,
 } from "../intervention/index.ts";
 import { RunnableNetwork, tokenValues } from "../network/run.ts";
+import { agreementOf, patchingPage } from "../report/patching-page.ts";
 import { named } from "../settings.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
@@ -27,6 +31,7 @@ export interface PatchOptions extends DeviceOptions {
   readonly metric?: string;
   readonly sweep?: string;
   readonly direction?: string;
+  readonly figure?: string;
 }
 
 /** How many cells are printed; `--json` has all. */
@@ -37,7 +42,7 @@ export async function patchCommand(given: string, options: PatchOptions, termina
   const sweep = options.sweep ?? "layer-position";
   named("sweep", sweep, SWEEPS);
   const direction = named("direction", options.direction ?? "denoise", { denoise: "denoise", noise: "noise" } as const);
-  const { opened, found, prompts } = await interruptible(terminal, async ({ signal }) => {
+  const { opened, found, estimated, prompts } = await interruptible(terminal, async ({ signal }) => {
     terminal.working(`opening ${given}`);
     const network = await openNetwork(given, { signal });
     const [clean, corrupt] = [idsOf(network, "clean", options.clean), idsOf(network, "corrupt", options.corrupt)];
@@ -61,16 +66,48 @@ export async function patchCommand(given: string, options: PatchOptions, termina
         signal,
         onProgress: (done, all) => terminal.working(`patching ${given}: ${done} of ${all} runs`),
       });
-      return { opened: network, found: result, prompts: { clean, corrupt } };
+      const estimated =
+        options.figure === undefined ? undefined : await attributionSweep(runnable, runs, { sweep, metric, signal });
+      return { opened: network, found: result, estimated, prompts: { clean, corrupt } };
     } finally {
       await runnable.dispose();
     }
   });
   terminal.clear();
   const { title, path } = opened;
-  terminal.document("patch", { network: title, path, sweep, tokens: prompts, ...found });
+  const agreement = estimated && agreementOf(found, estimated);
+  if (options.figure !== undefined && estimated !== undefined) {
+    const shown = (ids: readonly number[]): string[] =>
+      ids.map((id) => (opened.tokenizer === undefined ? String(id) : opened.tokenizer.decode([id])));
+    const page = patchingPage({
+      title,
+      sweep,
+      clean: shown(prompts.clean),
+      corrupt: shown(prompts.corrupt),
+      activation: found,
+      attribution: estimated,
+      command: `mechanist ${process.argv.slice(2).map(quotedWord).join(" ")}`,
+    });
+    await writeAtomic(resolve(options.figure), page);
+  }
+  terminal.document("patch", {
+    network: title,
+    path,
+    sweep,
+    tokens: prompts,
+    ...found,
+    ...(estimated && { attribution: estimated, agreement, figure: options.figure }),
+  });
   terminal.print(described(opened, found, sweep, prompts.clean));
+  if (agreement !== undefined) {
+    const correlation = significant(agreement.correlation, 3);
+    terminal.print(`gradients agree with patches at a correlation of ${correlation}: ${shownPath(options.figure!)}`);
+  }
 }
+
+/** An argument as a shell would want it. */
+const quotedWord = (word: string): string =>
+  /^[\w./,=@:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A prompt's token ids: given as numbers with commas between, or as text where the network has a tokenizer. */
 function idsOf({ tokenizer, title }: OpenedNetwork, option: "clean" | "corrupt", text: string | undefined): number[] {
