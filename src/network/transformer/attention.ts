@@ -11,6 +11,7 @@ import {
   greater,
   lessEqual,
   mul,
+  not,
   relabel,
   rename,
   reshape,
@@ -19,7 +20,6 @@ import {
   sum,
   tanh,
   type Tensor,
-  where,
 } from "../../tensor/index.ts";
 import { passing } from "../network.ts";
 import type { Block } from "./block.ts";
@@ -96,7 +96,9 @@ function attentionPattern(block: Block, q: Tensor, k: Tensor): Tensor {
   const divisor = typeof scale === "number" ? scale : scale[layer]!;
   const raw = div(scoresOf(block, rename(q, "pos -> query"), rename(k, "pos -> key")), divisor);
   const capped = scoreCap > 0 ? mul(tanh(div(raw, scoreCap)), scoreCap) : raw;
-  const masked = where(visible(block, axisSize(raw, "key")), capped, UNSEEN) as Tensor;
+  // Added rather than chosen: any score that is a number disappears in a sum with `UNSEEN`, and a sum is several times quicker.
+  const hidden = mul(cast(not(visible(block, axisSize(raw, "key"))), "f32"), UNSEEN) as Tensor;
+  const masked = add(capped, hidden);
   const scores = passing(hooks, `${name}.attn.hook_attn_scores`, masked);
   return passing(hooks, `${name}.attn.hook_pattern`, softmax(scores, "key"));
 }
