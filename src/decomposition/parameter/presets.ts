@@ -28,30 +28,26 @@ export const PUBLISHED: Readonly<Record<string, Preset>> = {
 
 /**
  * Our own presets, for a network of any size. Beside more slots than mechanisms they change, against the paper: sparser data with few
- * empty examples, gates that start out rising, a sparsity pressure that comes up slowly, is higher where dimensions are crowded, and goes
- * down in time for what it has bent to straighten, an exponent that falls below 1, frequency minimality, and pruning of what as good as
- * never matters. `docs/results.md` has them side by side with the published settings.
+ * empty examples, gates that start out rising, a sparsity pressure that comes up slowly and goes down again, frequency minimality, and
+ * pruning of what as good as never matters. `docs/results.md` has them side by side with the published settings.
  */
 export function ownPresets(network: Network): Readonly<Record<"default" | "encoder" | "quick", Preset>> {
   const sizes = network.sites.flatMap((site) => [site.dIn, site.dOut]);
   const features = Math.max(...sizes);
-  const crowding = features / Math.min(...sizes);
   // With many features the pressure must come up more slowly, or features pair up before each has a component.
   const many = features > 16;
-  // Where columns crowd, one feature spills into its neighbours' outputs. The pressure must outweigh what it costs to leave the spill out, or
-  // components settle between neighbours; more than that bends importances and lengths.
-  const pressure = many ? 0.015 : 0.005 * crowding ** 2;
+  const crowded = !many && features / Math.min(...sizes) >= 3;
   const settings = {
     components: (many ? 5 : 8) * features,
     gateStart: "rising",
-    importanceMinimality: pressure / features,
-    importanceRise: many ? 0.6 : 0.2,
-    importanceFall: many ? 0.5 : 0.3,
+    importanceMinimality: 0.015 / features,
+    importanceRise: many ? 0.6 : 0.4,
+    importanceFall: 0.5,
     importanceEnd: 0.1,
     frequencyMinimality: 1,
     frequencyReference: 4 * features,
     pStart: 1,
-    pEnd: many ? 1 : 0.4,
+    pEnd: 1,
     featureProbability: Math.min(1, (many ? 0.5 : 0.25) / features),
     keepEmpty: 0.1,
     batch: 512,
@@ -59,6 +55,7 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
     learningRate: 3e-3,
     pruneBelow: 1e-4,
     pruneAt: 0.6,
+    ...(crowded && forCrowded(features)),
   };
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },
@@ -68,5 +65,21 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
       settings: { ...settings, sites: network.sites[0]!.name },
     },
     quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: 2000 } },
+  };
+}
+
+/**
+ * What changes where three features or more share a dimension. One feature then spills into its neighbours' outputs, and a component between
+ * two of them is tempting. More slots make good starts likelier; the pressure outweighs what it costs to leave the spill out; serving two
+ * features costs more than serving each; and it all ends early enough, with an exponent below 1, for importances to become whole again.
+ */
+function forCrowded(features: number): Preset["settings"] {
+  return {
+    components: 16 * features,
+    importanceMinimality: 0.03 / features,
+    importanceRise: 0.2,
+    importanceFall: 0.3,
+    frequencyMinimality: 4,
+    pEnd: 0.4,
   };
 }
