@@ -208,6 +208,36 @@ test("edges cut all together are the other run", async () => {
   expect(after).toBeCloseTo(whole, 10);
 });
 
+test("heads that share keys and values are one reader of these", async () => {
+  const config = toyTransformer({
+    vocab: 7,
+    context: 6,
+    layers: 2,
+    dModel: 8,
+    heads: 4,
+    dHead: 2,
+    dMlp: 6,
+    norm: "rms",
+  });
+  const network = transformer({ ...config, parallel: true, attention: { ...config.attention, kvHeads: 2 } });
+  const weights = Object.fromEntries(
+    network.weights.map(({ name, axes, shape }) => {
+      const count = shape.reduce((product, n) => product * n, 1);
+      return [name, values(axes, shape, randomNormal(foldIn(keyFromSeed(8), name), count))];
+    }),
+  );
+  const runnable = new RunnableNetwork(network, weights, { device: "float64" });
+  const { edges } = edgeGraph(runnable);
+  expect(edges).toContainEqual({ from: "blocks.0.attn:3", to: "blocks.1.attn.kv:1", into: "v" });
+  // Attention and MLP of a block read the same stream.
+  expect(edges).not.toContainEqual({ from: "blocks.0.attn:3", to: "blocks.0.mlp", into: "in" });
+  const whole = await measured(runnable, corrupt, metric);
+  const alone = await circuitAlone(runnable, clean, { circuit: [], cut: patched, metric });
+  alone.nothing.forEach((x, i) => expect(x).toBeCloseTo(whole[i]!, 10));
+  const estimate = await edgeAttribution(runnable, clean, { cut: patched, metric });
+  expect(estimate.rows).toHaveLength(edges.length);
+});
+
 describe("attribution", () => {
   const sweeps = ["layer-position", "head-position", "query-key-value"];
   const contrast = { clean, corrupt, direction: "noise" as const };
