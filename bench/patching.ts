@@ -1,7 +1,8 @@
 /**
- * `npm run bench:patching -- [--json] [--threads n] [--seconds n] [--examples n] [--positions n]`: a forward pass that keeps every activation, and the
- * sweep that patches the residual stream of each layer at each position, on a random transformer of 4 layers, 256 wide, 8 heads, 1024 in
- * the MLP, 128 tokens and 4096 words with layer norm. `reference/bench_patching.py` is the same with TransformerLens.
+ * `npm run bench:patching -- [--json] [--threads n] [--seconds n] [--examples n] [--positions n] [--batch n] [--memory-mib n]`: a forward
+ * pass that keeps every activation, and the sweep that patches the residual stream of each layer at each position, on a random
+ * transformer of 4 layers, 256 wide, 8 heads, 1024 in the MLP, 128 tokens and 4096 words with layer norm. `reference/bench_patching.py`
+ * is the same with TransformerLens.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";

@@ -72,7 +72,7 @@ export async function attribute(
   const program = programOf(runnable, [...wanted], moved, n, metric.readout);
   const estimates = lists.map(() => new Float64Array(n));
   // A backward pass holds what the forward pass made.
-  const most = rowsWithin(sizes, memoryBytes / 4);
+  const most = rowsWithin(sizes, memoryBytes / 4, metric.readsAll);
   let done = 0;
   for (const { rows, used } of batchesOf(n * steps, most)) {
     expectGoingOn(signal);

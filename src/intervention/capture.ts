@@ -74,7 +74,7 @@ export async function measured(
   { signal, memoryBytes = DEFAULT_MEMORY }: WorkOptions = {},
 ): Promise<number[]> {
   expectAnswers(metric, examples);
-  const most = rowsWithin(pointSizes(runnable, examples.x), memoryBytes);
+  const most = rowsWithin(pointSizes(runnable, examples.x), memoryBytes, metric.readsAll);
   const found: number[] = [];
   for (const { rows, used } of batchesOf(countOf(examples), most)) {
     expectGoingOn(signal);

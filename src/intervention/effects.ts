@@ -46,7 +46,7 @@ export async function effectsOf(
   const starts = new Map(groups.map((group) => [group, startOf(runnable, lists[group[0]!]!)]));
   const needed = [...new Set(starts.values())].filter((start) => start !== undefined);
   const streams = await captured(runnable, base, needed, options);
-  const most = rowsWithin(sizes, memoryBytes);
+  const most = rowsWithin(sizes, memoryBytes, metric.readsAll);
   const changed: number[][] = variants.map(() => []);
   let done = 0;
   for (const group of groups) {

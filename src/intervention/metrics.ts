@@ -49,6 +49,8 @@ export interface Metric {
   readonly n: number;
   /** Whether gradients tell anything. */
   readonly differentiable: boolean;
+  /** Whether it reads the output at every position, or at the last alone. */
+  readonly readsAll: boolean;
   /** The same function for each metric of a kind, so that programs are compiled once; answers come as feeds. */
   readonly readout: Readout;
   /** The values of the readout's inputs for some examples, one row each. */
@@ -126,6 +128,7 @@ export function logitDifference(what: Answered & { readonly against: readonly nu
     meaning: "the logit of the answer less that of the other token; larger favours the answer",
     n: answer.length,
     differentiable: true,
+    readsAll: position !== "last",
     readout: readoutOf("logit difference", position, (logits) =>
       sub(logitOf(logits, "answer"), logitOf(logits, "against")),
     ),
@@ -146,6 +149,7 @@ export function logProbability({ answer, position = "last" }: Answered): Metric 
     meaning: "the logarithm of the probability of the answer; larger favours the answer",
     n: answer.length,
     differentiable: true,
+    readsAll: position !== "last",
     readout: readoutOf("log probability", position, (logits) =>
       logitOf(logSoftmax(logits, classAxis(logits)), "answer"),
     ),
@@ -162,6 +166,7 @@ export function answerAccuracy({ answer, position = "last" }: Answered): Metric 
     meaning: "whether the answer's logit is the largest; larger is better",
     n: answer.length,
     differentiable: false,
+    readsAll: position !== "last",
     readout: readoutOf("accuracy", position, (logits) =>
       cast(greaterEqual(logitOf(logits, "answer"), max(logits, classAxis(logits)) as Tensor) as Tensor, "f32"),
     ),
@@ -184,6 +189,7 @@ export function nextTokenCrossEntropy({ x, padding }: Examples): Metric {
     meaning: "the mean cross-entropy of the tokens of a row but its first; smaller is better",
     n,
     differentiable: true,
+    readsAll: true,
     readout: nextTokenReadout,
     feeds: (rows) => ({
       "metric:next": {
@@ -236,6 +242,7 @@ export async function divergenceFrom(
     meaning: `the Kullback-Leibler divergence of the predictions from those of the run on ${undisturbed.name}; 0 is none`,
     n,
     differentiable: true,
+    readsAll: position !== "last",
     readout: readoutOf("divergence", position, (logits) => {
       const reference = input("metric:undisturbed", logits.axes, sizesOf(logits));
       return klDivergence(reference, logits, classAxis(logits)) as Tensor;

@@ -39,6 +39,7 @@ const metric: Metric = {
   meaning: "what comes out",
   n: 1,
   differentiable: true,
+  readsAll: true,
   readout: (output) => contract(output, input("one", "class", { class: 1 }), "batch") as never,
   feeds: () => ({ one: values("class", [1], [1]) }),
 };

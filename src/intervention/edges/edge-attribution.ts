@@ -74,7 +74,7 @@ export async function edgeAttribution(
     return { point, head, sender: senderAt(graph, edge.from) };
   });
   // A backward pass holds what the forward pass made.
-  const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes / 4);
+  const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes / 4, metric.readsAll);
   let done = 0;
   for (const { rows, used } of batchesOf(n * steps, most)) {
     expectGoingOn(signal);

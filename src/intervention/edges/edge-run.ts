@@ -124,7 +124,7 @@ export async function measuredWithout(
   const hooks = cuttingHooks(graph, standIn, n);
   const found = new Map(graph.receivers.map((r) => [edgeName({ from: "", to: r.address, into: r.into }), r]));
   const changed: number[][] = cuts.map(() => []);
-  const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes);
+  const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes, metric.readsAll);
   let done = 0;
   for (const { rows, used } of batchesOf(cuts.length * n, most)) {
     expectGoingOn(signal);

@@ -104,7 +104,7 @@ export async function pathPatch(
   });
   const changed: number[][] = lists.map(() => []);
   let done = 0;
-  for (const { rows, used } of batchesOf(lists.length * n, rowsWithin(sizes, memoryBytes))) {
+  for (const { rows, used } of batchesOf(lists.length * n, rowsWithin(sizes, memoryBytes, metric.readsAll))) {
     expectGoingOn(signal);
     const examples = rows.map((row) => row % n);
     const chosen = rows.map((row) => lists[Math.floor(row / n)]!);
