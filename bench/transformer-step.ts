@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.js bench/transformer-step.ts [--seconds n] [--threads n] [--profile prefix]`: one AdamW step of a language model, timed
+ * `npm run bench:transformer -- [--seconds n] [--threads n] [--profile prefix]`: one AdamW step of a language model, timed
  * after a warm-up: 2 layers, 256 wide, 8 heads, 1024 in the MLP, 128 tokens, 4096 words, 8 rows a batch, layer norm, GELU.
  */
 import { availableParallelism } from "node:os";

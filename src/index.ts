@@ -16,6 +16,7 @@ export type { Checkpoint, LoopOptions, MetricsRow, Progress } from "./training/l
 export { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "./training/schedule.ts";
 export type { Success, Target, TrainDocument, Trained } from "./training/target.ts";
 export { resolveTarget, TARGETS, train } from "./training/targets.ts";
+export { embeddingPower, frequencyLosses, gini, keyFrequencies } from "./training/key-frequencies.ts";
 export { type NetworkTraining, trainNetwork } from "./training/train-network.ts";
 export * from "./intervention/index.ts";
 export type { ComponentInfo, Decomposition, Masks } from "./decomposition/decomposition.ts";
@@ -36,4 +37,4 @@ export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } fro
 export { type MatrixMatch, matchColumns } from "./evidence/mean-max-cosine.ts";
 export { probeImportances, probeInputs } from "./evidence/probe.ts";
 export { denseError, identityError } from "./evidence/target-ci-error.ts";
-export { type FixedPoint, fixedPoints } from "./evidence/fixed-points.ts";
+export { countByUnstable, type FixedPoint, fixedPoints } from "./evidence/fixed-points.ts";
