@@ -93,6 +93,6 @@ export function expectAnswers({ name, n }: Metric, examples: Examples): void {
 }
 
 /** Numbers as a plain list. */
-export function numbers({ data }: Values): number[] {
+function numbers({ data }: Values): number[] {
   return Array.from(data);
 }

@@ -42,9 +42,20 @@ export { foldNorms } from "./transformer/processing/fold-norms.ts";
 export { foldValueBiases } from "./transformer/processing/fold-value-biases.ts";
 export { type Processed, unprocessed, type Weighted } from "./transformer/processing/processed.ts";
 export { resolvePoint } from "./hook-names.ts";
-export { type Checkpoint as NetworkCheckpoint, describeNetwork, fromHuggingFace, readCheckpoint } from "./huggingface/checkpoint.ts";
+export {
+  type Checkpoint as NetworkCheckpoint,
+  describeNetwork,
+  fromHuggingFace,
+  readCheckpoint,
+} from "./huggingface/checkpoint.ts";
 export { FAMILIES } from "./huggingface/families.ts";
-export { checkReading, type CheckReport, type CheckRow, checkTransformer, refuseFailed } from "./check/check-network.ts";
+export {
+  checkReading,
+  type CheckReport,
+  type CheckRow,
+  checkTransformer,
+  refuseFailed,
+} from "./check/check-network.ts";
 export { type Circuit, type CircuitEdge, type CircuitNode, withWholeMlps } from "./compiled/circuit.ts";
 export { type Compiled, compileTransformer } from "./compiled/compile.ts";
 export { type CompiledProgram, compileProgram } from "./compiled/compile-program.ts";

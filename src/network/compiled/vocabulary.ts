@@ -15,9 +15,9 @@ export interface Vocabulary {
 }
 
 /** The token before every input. */
-export const BOS_TOKEN = "<bos>";
+const BOS_TOKEN = "<bos>";
 /** The token whose logit is a number. */
-export const VALUE_TOKEN = "<value>";
+const VALUE_TOKEN = "<value>";
 
 /**
  * A vocabulary for some inputs and results; a result that is written like an input has its id.

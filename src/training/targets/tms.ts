@@ -22,7 +22,7 @@ import type { Target, TrainDocument, Trained } from "../target.ts";
 import { trainNetwork } from "../train-network.ts";
 
 /** Everything that decides a trained TMS. */
-export const tmsSettings = z.strictObject({
+const tmsSettings = z.strictObject({
   features: z.int().min(2).max(2000).default(5).describe("n, input features"),
   hidden: z.int().min(1).max(1000).default(2).describe("m, hidden dimensions"),
   identity: z.boolean().default(false).describe("a frozen identity between the two uses of W"),
@@ -52,10 +52,10 @@ export const tmsSettings = z.strictObject({
   weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled decay"),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights and data"),
 });
-export type TmsSettings = z.infer<typeof tmsSettings>;
+type TmsSettings = z.infer<typeof tmsSettings>;
 
 /** The network that these settings describe. */
-export function tmsNetwork(settings: TmsSettings): Network {
+function tmsNetwork(settings: TmsSettings): Network {
   return tms(settings);
 }
 
@@ -66,7 +66,7 @@ function probabilityOf({ featureProbability, features, hidden }: TmsSettings): n
 }
 
 /** A batch of the data that this target is trained on. */
-export function tmsBatch(name: string, settings: TmsSettings, batch: number): Tensor<"batch feature"> {
+function tmsBatch(name: string, settings: TmsSettings, batch: number): Tensor<"batch feature"> {
   const { features, mode, keepEmpty } = settings;
   return sparseFeatures(name, { features, batch, probability: probabilityOf(settings), mode, keepEmpty });
 }
@@ -115,7 +115,7 @@ function representedFeatures(W: Values): boolean[] {
  *
  * @returns the weights `W` (`feature hidden`) and `b` (`feature`)
  */
-export async function trainTms(settings: TmsSettings, options: LoopOptions = {}): Promise<Trained> {
+async function trainTms(settings: TmsSettings, options: LoopOptions = {}): Promise<Trained> {
   const { steps } = settings;
   let { resume } = options;
   for (let attempt = resume === undefined ? 0 : Math.max(0, Math.ceil(resume.step / steps) - 1); ; attempt++) {

@@ -17,6 +17,6 @@ export function divergence({ logits }: Pick<Network, "logits">, output: Tensor, 
  * The mean over batch and outputs of the squared error against the target network's own output, never against labels
  * (SPD paper, D = MSE).
  */
-export function squaredError(output: Tensor, target: Tensor): Tensor<""> {
+function squaredError(output: Tensor, target: Tensor): Tensor<""> {
   return mean(square(sub(output, target)));
 }
