@@ -76,7 +76,7 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
 function forCrowded(features: number): Preset["settings"] {
   return {
     components: 16 * features,
-    importanceMinimality: 0.03 / features,
+    importanceMinimality: 0.018 / features,
     importanceRise: 0.2,
     importanceFall: 0.3,
     frequencyMinimality: 4,

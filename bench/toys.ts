@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.js bench/sequence-toys.ts <experiment>… [--seeds n] [--from s] [--threads n] [--table]`: toys trained as their
+ * `node scripts/run.js bench/toys.ts <experiment>… [--seeds n] [--from s] [--threads n] [--table]`: toys trained as their
  * presets say, with what they learnt held against what is published of them, failed seeds included.
  *
  * One line a seed goes to standard output, every number to `docs/results/<experiment>.jsonl`; `--table` prints what is there.
