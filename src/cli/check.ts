@@ -1,14 +1,9 @@
 /** `mechanist check`: whether a network's hook points hold what their names say, on the user's own prompt. */
 import { interpret, type Values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
-import {
-  type CheckReport,
-  type CheckRow,
-  checkReading,
-  checkTransformer,
-  isTransformer,
-} from "../network/check/check-network.ts";
+import { type CheckReport, type CheckRow, checkReading, checkTransformer } from "../network/check/check-network.ts";
 import { RunnableNetwork } from "../network/run.ts";
+import { isTransformer } from "../network/transformer/transformer.ts";
 import { keyFromSeed, randomBits } from "../tensor/index.ts";
 import { targetNamed } from "../training/targets.ts";
 import { shownPath, significant, table } from "./format.ts";

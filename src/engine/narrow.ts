@@ -3,7 +3,7 @@
  * others: from the outputs backwards, each node is told which range of each of its axes somebody reads, and is then
  * computed in that range alone. No number that is read changes.
  */
-import { axisNames } from "../tensor/axes.ts";
+import { axisNames, sizeOf } from "../tensor/axes.ts";
 import type { OpName } from "../tensor/op.ts";
 import { slice } from "../tensor/ops/shape.ts";
 import { isOp, type Tensor } from "../tensor/tensor.ts";
@@ -172,7 +172,7 @@ function inStep(node: Tensor, input: Tensor, axis: string): boolean {
 /** How large an axis is and how far apart its elements lie in memory. */
 function strideOf({ axes, shape }: Tensor, axis: string): { size: number; inner: number } {
   const at = axisNames(axes).indexOf(axis);
-  return { size: shape[at]!, inner: shape.slice(at + 1).reduce((a, b) => a * b, 1) };
+  return { size: shape[at]!, inner: sizeOf(shape.slice(at + 1)) };
 }
 
 function demandOf(node: Tensor, needed: Ranges, input: Tensor): Ranges {

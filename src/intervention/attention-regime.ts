@@ -3,8 +3,8 @@
  * a large change would tip it, and attribution says little (Kramár et al. 2024, "AtP*"). This number says which case it is.
  */
 import type { RunnableNetwork } from "../network/run.ts";
+import { isTransformer } from "../network/transformer/transformer.ts";
 import { captured, type WorkOptions } from "./capture.ts";
-import { isTransformer } from "./edges/graph.ts";
 import type { Examples } from "./examples.ts";
 
 export interface AttentionRegime {

@@ -5,7 +5,7 @@
 import { type NamedValues, type Values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
 import type { RunnableNetwork } from "../network/run.ts";
-import { axisNames, foldIn, type Key, randomNormal, randomPermutation } from "../tensor/index.ts";
+import { axisNames, foldIn, type Key, randomNormal, randomPermutation, sizeOf } from "../tensor/index.ts";
 import { captured, type WorkOptions } from "./capture.ts";
 import { countOf, type Examples, expectAlike, picked, sameRow } from "./examples.ts";
 
@@ -131,10 +131,7 @@ export function noiseLike(reference: Examples, scale: number, key: Key): Source 
           if (["pos", "query", "key"].includes(axis)) shape[i] = base.x.shape[1]!;
         });
         const deviation = scale * standardDeviation(seen.data);
-        const draws = randomNormal(
-          foldIn(key, point),
-          shape.reduce((a, b) => a * b, 1),
-        );
+        const draws = randomNormal(foldIn(key, point), sizeOf(shape));
         const data = Float64Array.from(draws, (draw) => draw * deviation);
         result[point] = { how: "add", values: { axes: seen.axes, shape, dtype: "f32", data } };
       }
@@ -185,7 +182,7 @@ function meanValue(values: Values, apart: boolean, padding: readonly number[] | 
   const at = names.indexOf("pos");
   const [rows] = values.shape as [number];
   const size = values.data.length / rows;
-  const inner = at < 0 ? size : values.shape.slice(at + 1).reduce((a, b) => a * b, 1);
+  const inner = at < 0 ? size : sizeOf(values.shape.slice(at + 1));
   const positions = at < 0 ? 1 : values.shape[at]!;
   const joined = !apart && at >= 0;
   const kept = joined ? size / positions : size;

@@ -5,7 +5,8 @@
 import { compile, interpret, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs } from "../../network/network.ts";
 import { foldIn, keyFromSeed, type Tensor, type Tensors, cast } from "../../tensor/index.ts";
-import { type Interval, wilson } from "./interval.ts";
+import type { Interval } from "../bootstrap.ts";
+import { wilson } from "./interval.ts";
 import { exchanged } from "./subspace.ts";
 
 /** A batch of pairs, as a traced program of draws. */

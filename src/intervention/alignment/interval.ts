@@ -1,7 +1,5 @@
 /** Intervals for fractions. */
-
-/** From and to. */
-export type Interval = readonly [number, number];
+import type { Interval } from "../bootstrap.ts";
 
 /** The 95 % point of the normal distribution, two-sided. */
 const Z = 1.959964;

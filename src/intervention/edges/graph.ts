@@ -5,7 +5,7 @@
 import { MechanistError } from "../../error.ts";
 import type { Network } from "../../network/network.ts";
 import type { RunnableNetwork } from "../../network/run.ts";
-import type { Transformer } from "../../network/transformer/transformer.ts";
+import { isTransformer, type Transformer } from "../../network/transformer/transformer.ts";
 import { named } from "../../settings.ts";
 
 /** One part reading what another has written. */
@@ -60,17 +60,12 @@ const GRAPHS = new WeakMap<Network, Map<boolean, EdgeGraph>>();
 export function edgeGraph({ network }: RunnableNetwork, { splitEmbeddings = false }: GraphOptions = {}): EdgeGraph {
   const known = GRAPHS.get(network)?.get(splitEmbeddings);
   if (known !== undefined) return known;
-  if (!isTransformer(network)) {
+  if (!isTransformer(network) || network.config.layers === 0) {
     throw new MechanistError("BadArgument", "edges: expected a transformer, got a network without attention heads");
   }
   const made = graphOf(network, splitEmbeddings);
   GRAPHS.set(network, (GRAPHS.get(network) ?? new Map<boolean, EdgeGraph>()).set(splitEmbeddings, made));
   return made;
-}
-
-/** Whether a network is one whose description is known. */
-export function isTransformer(network: Network): network is Transformer {
-  return "config" in network && network.points.some(({ name }) => name === "blocks.0.attn.hook_result");
 }
 
 function graphOf(network: Transformer, splitEmbeddings: boolean): EdgeGraph {

@@ -6,7 +6,7 @@ import type { Values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
 import type { Network } from "../network.ts";
 import { type RunnableNetwork, tokenValues } from "../run.ts";
-import type { Transformer } from "../transformer/transformer.ts";
+import { isTransformer, type Transformer } from "../transformer/transformer.ts";
 import { type Agreement, readingAgreements, sequenceAgreements } from "./behaviour.ts";
 import { identities } from "./identities.ts";
 
@@ -37,11 +37,6 @@ const TOLERANCES = { identity: 2e-5, agreement: 1e-4 };
 
 /** The most positions of a prompt that are looked at; every point's value is held for each. */
 const MOST_POSITIONS = 64;
-
-/** Whether a network is a transformer, whose points are known. */
-export function isTransformer(network: Network): network is Transformer {
-  return "config" in network && network.input.vocab !== undefined;
-}
 
 /**
  * Checks a transformer on a prompt: what each point holds, and what must not change what it computes.

@@ -4,7 +4,7 @@
  */
 import { type NamedValues, values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
-import { foldIn, type Key, keyFromSeed, randomNormal } from "../../tensor/index.ts";
+import { foldIn, type Key, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
 import { toyTransformer, type TransformerConfig } from "../transformer/config.ts";
 import { type Transformer, transformer } from "../transformer/transformer.ts";
 import { transformerWeights } from "../transformer/weights.ts";
@@ -97,7 +97,7 @@ export function handCodedInduction(options: InductionOptions): HandCodedInductio
 }
 
 function empty(shape: readonly number[]): Float32Array {
-  return new Float32Array(shape.reduce((a, b) => a * b, 1));
+  return new Float32Array(sizeOf(shape));
 }
 
 const head = (layer: number, index: number): string => `blocks.${layer}.attn:${index}`;

@@ -1,6 +1,6 @@
 /** The matrices of a placed plan, under the names and axes that `transformer` has for them. */
 import { type NamedValues, type Values, values } from "../../engine/index.ts";
-import { axisNames } from "../../tensor/index.ts";
+import { axisNames, sizeOf } from "../../tensor/index.ts";
 import type { TransformerConfig } from "../transformer/config.ts";
 import { transformerWeights } from "../transformer/weights.ts";
 import type { Placed } from "./circuit.ts";
@@ -27,7 +27,7 @@ export function matricesOf(
   basis?: Float64Array,
 ): NamedValues {
   const specs = new Map(transformerWeights(config).map((spec) => [spec.name, spec]));
-  const numbers = new Map([...specs.values()].map(({ name, shape }) => [name, new Float64Array(product(shape))]));
+  const numbers = new Map([...specs.values()].map(({ name, shape }) => [name, new Float64Array(sizeOf(shape))]));
   const at = new Map(directions.map((direction, i) => [direction, i]));
   const set = (name: string, index: readonly number[], value: number): void => {
     const { shape } = specs.get(name)!;
@@ -71,7 +71,7 @@ function inBasis(
   size: number,
 ): Float64Array {
   const result = new Float64Array(data.length);
-  const rest = product(shape) / size;
+  const rest = sizeOf(shape) / size;
   // Both what is written and what reads it is turned: the inner products of orthonormal directions stay as they were.
   const [streamStride, restStride] = axisNames(axes)[0] === "d_model" ? [rest, 1] : [1, size];
   for (let direction = 0; direction < size; direction++) {
@@ -84,8 +84,4 @@ function inBasis(
     }
   }
   return result;
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
 }

@@ -5,7 +5,7 @@ import { quoted } from "../../file/json.ts";
 import type { OpenTensors } from "../../file/open-tensors.ts";
 import { HELD_AS } from "../../file/stored-numbers.ts";
 import { nearest } from "../../nearest.ts";
-import { axisNames } from "../../tensor/index.ts";
+import { axisNames, sizeOf } from "../../tensor/index.ts";
 import type { WeightSpec } from "../network.ts";
 import type { Transformer } from "../transformer/transformer.ts";
 import { arranged, FUSED, storedAxes } from "./arrange.ts";
@@ -126,7 +126,7 @@ function expectNoOthers(
 function inReadingOrder(plan: Plan): (readonly [string, readonly Made[]])[] {
   const held = (made: readonly Made[]): number => {
     const same = made.every(({ spec, stored }) => stored.join(" ") === spec.axes && !stored.includes(FUSED));
-    return same ? 0 : made.reduce((sum, { spec }) => sum + spec.shape.reduce((a, b) => a * b, 1), 0);
+    return same ? 0 : made.reduce((sum, { spec }) => sum + sizeOf(spec.shape), 0);
   };
   return [...plan].sort(([, a], [, b]) => held(b) - held(a));
 }

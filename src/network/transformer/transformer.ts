@@ -10,6 +10,7 @@ import {
   mul,
   relabel,
   reshape,
+  sizeOf,
   tanh,
   type Tensor,
   type Tensors,
@@ -30,6 +31,11 @@ export interface Transformer extends Network {
   readonly config: TransformerConfig;
 }
 
+/** Whether a network is a transformer, whose points and description are known. */
+export function isTransformer(network: Network): network is Transformer {
+  return "config" in network && network.input.vocab !== undefined;
+}
+
 /** How many axes of a matrix are what it reads: all but the last for `W_O`, the first for the others. */
 const readsOf = (name: string): number => (name.endsWith("attn.W_O") ? 2 : 1);
 
@@ -38,8 +44,8 @@ function sitesOf(weights: readonly WeightSpec[]): Site[] {
   return weights
     .filter(({ name }) => /^blocks\.\d+\.(attn|mlp)\.W_/.test(name))
     .map(({ name, shape }) => {
-      const size = (from: number, to?: number): number => shape.slice(from, to).reduce((a, b) => a * b, 1);
-      return { name, dIn: size(0, readsOf(name)), dOut: size(readsOf(name)) };
+      const reads = readsOf(name);
+      return { name, dIn: sizeOf(shape.slice(0, reads)), dOut: sizeOf(shape.slice(reads)) };
     });
 }
 
