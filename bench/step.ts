@@ -1,7 +1,7 @@
 /** One SPD training step as a benchmark: the published presets' steps, timed after a warm-up, in a process of their own. */
 import { compileSpd, firstComponents, spdInputs } from "../src/decomposition/parameter/spd.ts";
-import { componentWeights } from "../src/decomposition/parameter/parameter-decomposition.ts";
-import { type SpdSettings, spdSettings } from "../src/decomposition/parameter/settings.ts";
+import { componentWeights, slotsOf } from "../src/decomposition/parameter/parameter-decomposition.ts";
+import { importanceFunction, type SpdSettings, spdSettings } from "../src/decomposition/parameter/settings.ts";
 import { PUBLISHED } from "../src/decomposition/parameter/presets.ts";
 import { foldIn, keyFromSeed } from "../src/tensor/index.ts";
 import { layoutOf } from "../src/training/parameters.ts";
@@ -37,8 +37,9 @@ export async function benchmarkStep(
     batch: (size: number) => target.batch("data", document.settings, size),
   };
   const key = keyFromSeed(0);
-  const layout = layoutOf(componentWeights(spdTarget.network.sites, settings.components, settings.gateWidth));
   const first = firstComponents(spdTarget, settings, foldIn(key, "bench"));
+  const slots = slotsOf(spdTarget.network.sites, first);
+  const layout = layoutOf(componentWeights(slots, importanceFunction(settings)));
   const { profile } = options;
   const stepper = await compileSpd(spdTarget, settings, layout, first, {
     threads,

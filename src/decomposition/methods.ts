@@ -9,7 +9,7 @@ import { targetNamed } from "../training/targets.ts";
 import type { Decomposition } from "./decomposition.ts";
 import { ParameterDecomposition } from "./parameter/parameter-decomposition.ts";
 import { ownPresets, PUBLISHED } from "./parameter/presets.ts";
-import { type SpdSettings, spdSettings } from "./parameter/settings.ts";
+import { importanceFunction, type SpdSettings, spdSettings } from "./parameter/settings.ts";
 import { spd } from "./parameter/spd.ts";
 
 /** Everything needed to take a network apart again. */
@@ -74,6 +74,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
         withSites(networkOf(document.target), (document.settings as unknown as SpdSettings).sites),
         weights,
         components,
+        importanceFunction(document.settings as unknown as SpdSettings),
       ),
   },
 };

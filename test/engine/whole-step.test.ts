@@ -5,6 +5,7 @@
 import { describe, test } from "vitest";
 import { sparseFeatures } from "../../src/data/sparse-feature.ts";
 import { type ObjectiveSettings, spdObjective } from "../../src/decomposition/parameter/objective.ts";
+import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
 import { componentWeights } from "../../src/decomposition/parameter/parameter-decomposition.ts";
 import { compile, interpret, type NamedValues, simplify, values } from "../../src/engine/index.ts";
 import { tms } from "../../src/network/tms.ts";
@@ -51,16 +52,19 @@ const STEPS = {
   },
   "with gates in two blocks": { batch: 4096, C: 9, identity: false, p: 1, settings: PUBLISHED },
 } as const;
-const GATE = 16;
+const gates = scalarGates(16);
 const key = foldIn(keyFromSeed(5), "whole step");
 
 describe.each(Object.entries(STEPS))("a step %s", (_, { batch, C, identity, p, settings }) => {
   const network = tms({ features: 5, hidden: 2, identity });
-  const specs = componentWeights(network.sites, C, GATE);
+  const specs = componentWeights(
+    network.sites.map((site) => ({ site, C })),
+    gates,
+  );
   const [weights, components] = [inputsFor(network.weights), inputsFor(specs)];
   const x = sparseFeatures("data", { features: 5, batch, probability: 0.3 });
   const schedule = { p: p === 1.3 ? scalar(p) : p, importanceScale: 1 };
-  const metrics = spdObjective(network, weights, components, x, schedule, settings);
+  const metrics = spdObjective(network, weights, components, gates, x, schedule, settings);
   const found = gradients(metrics.loss, Object.values(components));
   const outputs: Record<string, Tensor> = {
     ...metrics,

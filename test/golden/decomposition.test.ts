@@ -1,8 +1,9 @@
 /** Parameter decomposition against `reference/goldens/spd_step.py`, which is plain PyTorch in float64. */
 import { describe, expect, test } from "vitest";
 import { sparseFeatures } from "../../src/data/sparse-feature.ts";
-import { lowerLeakyHardSigmoid, upperLeakyHardSigmoid } from "../../src/decomposition/parameter/hard-sigmoid.ts";
+import { lowerLeakyHardSigmoid, upperLeakyHardSigmoid } from "../../src/decomposition/parameter/importance/hard-sigmoid.ts";
 import { importanceMinimality } from "../../src/decomposition/parameter/losses/importance-minimality.ts";
+import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
 import { spdObjective } from "../../src/decomposition/parameter/objective.ts";
 import { compile, interpret, type NamedValues, type Values, values } from "../../src/engine/index.ts";
 import { tms } from "../../src/network/tms.ts";
@@ -91,7 +92,7 @@ describe.each(["tms-5-2", "tms-5-2-id"])("one whole step of SPD on %s", async (n
   const weights = inputsFor(step.weights);
   const x = sparseFeatures("data", config);
   const objective = (components: Tensors): Readonly<Record<string, Tensor<"">>> & { loss: Tensor<""> } => ({
-    ...spdObjective(network, weights, components, x, { p: config.p, importanceScale: 1 }, settings),
+    ...spdObjective(network, weights, components, scalarGates(16), x, { p: config.p, importanceScale: 1 }, settings),
   });
   const feeds = { ...numbersOf(step.weights), ...numbersOf(step.parameters) };
   const names = Object.keys(step.parameters);

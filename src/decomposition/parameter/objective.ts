@@ -8,7 +8,13 @@
  */
 import type { Hooks, Network, Site } from "../../network/network.ts";
 import { add, axisSize, mul, scalar, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
-import { causalImportance, type CausalImportance, type LowerLeak } from "./causal-importance.ts";
+import {
+  causalImportance,
+  type CausalImportance,
+  type ImportanceFunction,
+  type LowerLeak,
+  type SeenSite,
+} from "./importance/importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { frequencyMinimality } from "./losses/frequency-minimality.ts";
 import { importanceMinimality } from "./losses/importance-minimality.ts";
@@ -42,7 +48,8 @@ export interface Objective {
  * The objective on one batch.
  *
  * @param weights    the network's own weights
- * @param components subcomponents and gates, by name
+ * @param components subcomponents and what predicts their importances, by name
+ * @param importance how it does
  * @param x          the batch
  * @param schedule   the exponent of importance minimality, and what its coefficient is multiplied by at this step
  */
@@ -50,11 +57,12 @@ export function spdObjective(
   network: Network,
   weights: Tensors,
   components: Tensors,
+  importance: ImportanceFunction,
   x: Tensor,
   schedule: { readonly p: number | Tensor<"">; readonly importanceScale: number | Tensor<""> },
   settings: ObjectiveSettings,
 ): Objective {
-  const { output, importances } = cleanRun(network, weights, components, x, settings.lowerLeak);
+  const { output, importances } = cleanRun(network, weights, components, importance, x, settings.lowerLeak);
   const masked = (name: string, sites: readonly Site[]): Tensor<""> => {
     const hooks = stochasticHooks(name, sites, weights, components, importances, network, settings.delta);
     return divergence(network, network.forward(weights, x, hooks), output);
@@ -92,23 +100,33 @@ function scaled(x: Tensor<"">, scale: number | Tensor<"">): Tensor<""> {
   return typeof scale === "number" ? mul(x, scale) : mul(x, scale);
 }
 
-/** The network on its own weights: its output, and every component's importance from what its site sees there. */
+/** The network on its own weights: its output, and every component's importance from what the sites see there. */
 export function cleanRun(
   network: Network,
   weights: Tensors,
   components: Tensors,
+  importance: ImportanceFunction,
   x: Tensor,
   lowerLeak: LowerLeak = "straight-through",
 ): { output: Tensor; importances: Readonly<Record<string, CausalImportance>> } {
-  const importances: Record<string, CausalImportance> = {};
+  const seen: SeenSite[] = [];
+  const at: Record<string, Tensor> = {};
   const output = network.forward(weights, x, {
     matmul: (site, activation) => {
       if (!network.sites.some(({ name }) => name === site.name)) return undefined;
       const inner = innerActivation(rowsOf(activation), subcomponentsOf(components, site));
-      importances[site.name] = causalImportance(components, site, inner, lowerLeak);
+      seen.push({ site, C: axisSize(inner, "C"), activation, inner });
+      return undefined;
+    },
+    at: (point, value) => {
+      if (importance.points?.includes(point)) at[point] = value;
       return undefined;
     },
   });
+  const z = importance.preactivations(components, seen, at);
+  const importances = Object.fromEntries(
+    seen.map(({ site }) => [site.name, causalImportance(z[site.name]!, lowerLeak)]),
+  );
   return { output, importances };
 }
 

@@ -5,13 +5,18 @@ import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } fr
 import type { Tensor, Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
-import { gateWeights } from "./causal-importance.ts";
+import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./objective.ts";
 import { fromRows, maskedProduct, rowsOf, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
-/** The weights of subcomponents and gates at all sites. */
-export function componentWeights(sites: readonly Site[], C: number, gateWidth: number): WeightSpec[] {
-  return sites.flatMap((site) => [...subcomponentWeights(site, C), ...gateWeights(site, C, gateWidth)]);
+/** The weights of the subcomponents at all sites, and of what predicts their importances. */
+export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
+  return [...slots.flatMap(({ site, C }) => subcomponentWeights(site, C)), ...importance.weights(slots)];
+}
+
+/** How many slots each site has among components by name. */
+export function slotsOf(sites: readonly Site[], components: NamedValues): Slots[] {
+  return sites.map((site) => ({ site, C: countOf(components, `${site.name}.V`, 1) }));
 }
 
 const BITS = 32;
@@ -23,20 +28,18 @@ export class ParameterDecomposition implements Decomposition {
   readonly remainder: readonly ComponentInfo[];
   readonly values: NamedValues;
   readonly tensors: Tensors;
+  readonly importance: ImportanceFunction;
 
   /**
    * @param weights    the network's own weights
-   * @param components subcomponents and gates, `<site>.V` and so on; every site must be there
+   * @param components subcomponents, `<site>.V` and so on, and the weights of what predicts their importances; every site must be there
+   * @param importance how it does
    */
-  constructor(network: Network, weights: NamedValues, components: NamedValues) {
+  constructor(network: Network, weights: NamedValues, components: NamedValues, importance: ImportanceFunction) {
     this.network = network;
     this.sites = network.sites;
-    const specs = this.sites.flatMap((site) => {
-      const C = countOf(components, `${site.name}.V`, 1);
-      const width = countOf(components, `${site.name}.gate.W_in`, 1);
-      return componentWeights([site], C, width);
-    });
-    const wanted = [...network.weights, ...specs];
+    this.importance = importance;
+    const wanted = [...network.weights, ...componentWeights(slotsOf(this.sites, components), importance)];
     const given = { ...weights, ...components };
     this.values = Object.fromEntries(wanted.map((spec) => [spec.name, expectWeight(spec, given)]));
     this.tensors = weightInputs(wanted);
@@ -63,7 +66,7 @@ export class ParameterDecomposition implements Decomposition {
 
   /** Causal importances in [0, 1], `C batch` for each site, from a run on the network's own weights. */
   activity(x: Tensor): Masks {
-    const { importances } = cleanRun(this.network, this.tensors, this.tensors, x);
+    const { importances } = cleanRun(this.network, this.tensors, this.tensors, this.importance, x);
     return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
   }
 

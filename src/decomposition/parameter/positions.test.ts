@@ -6,6 +6,7 @@ import { tokenValues } from "../../network/run.ts";
 import { toyTransformer } from "../../network/transformer/config.ts";
 import { transformer } from "../../network/transformer/transformer.ts";
 import { constant, foldIn, gradients, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
+import { scalarGates } from "./importance/scalar-gate.ts";
 import { spdObjective } from "./objective.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 
@@ -26,7 +27,9 @@ const draw = (specs: typeof network.weights): NamedValues =>
   );
 const weights = draw(network.weights);
 const C = 3;
-const components = draw(componentWeights(network.sites, C, 2));
+const gates = scalarGates(2);
+const slots = network.sites.map((site) => ({ site, C }));
+const components = draw(componentWeights(slots, gates));
 const tokens = tokenValues([
   [0, 1, 2],
   [3, 4, 0],
@@ -34,7 +37,7 @@ const tokens = tokenValues([
 const x = input("x", "batch pos", { batch: 2, pos: 3 }, "i32");
 
 describe("a transformer", () => {
-  const decomposition = new ParameterDecomposition(network, weights, components);
+  const decomposition = new ParameterDecomposition(network, weights, components, gates);
   const rows = 6;
   const all = (value: number): Record<string, Tensor<"C batch">> =>
     Object.fromEntries(network.sites.map(({ name }) => [name, constant("C batch", { C, batch: rows }, value)]));
@@ -88,8 +91,8 @@ test("the objective's gradient is that of finite differences; outputs are compar
     delta: true,
   } as const;
   const own = weightInputs(network.weights);
-  const parts = weightInputs(componentWeights(network.sites, C, 2));
-  const { loss, stochasticRecon } = spdObjective(network, own, parts, x, { p: 1, importanceScale: 1 }, settings);
+  const parts = weightInputs(componentWeights(slots, gates));
+  const { loss, stochasticRecon } = spdObjective(network, own, parts, gates, x, { p: 1, importanceScale: 1 }, settings);
   const names = ["blocks.0.attn.W_Q.V", "blocks.0.mlp.W_out.U", "blocks.0.attn.W_O.gate.W_in"];
   const slopes = gradients(
     loss,

@@ -7,6 +7,7 @@ import type { Checkpoint, LoopOptions } from "../../training/loop.ts";
 import { resolveTarget } from "../../training/targets.ts";
 import type { Masks } from "../decomposition.ts";
 import { decompose, resolveMethod } from "../methods.ts";
+import { scalarGates } from "./importance/scalar-gate.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 import { prune, type PruneSubject } from "./prune.ts";
 
@@ -17,6 +18,8 @@ const weights: NamedValues = {
 };
 /** By site: always important, never, where its inner activation exceeds a bound that one example in some hundred reaches, never. */
 const C = 4;
+const gates = scalarGates(1);
+const slots = network.sites.map((site) => ({ site, C }));
 
 /** Gates of width 1, `importance = clamp(4 gelu(W_in h + b_in) + b_out)`. */
 const GATES = { W_in: [0, 0.3, 100, 0], b_in: [0.2, 0.1, -99, -7], W_out: [1, 0.4, 1, 3], b_out: [0.6, -1, 0, -1e-6] };
@@ -24,7 +27,7 @@ const GATES = { W_in: [0, 0.3, 100, 0], b_in: [0.2, 0.1, -99, -7], W_out: [1, 0.
 /** Components of arbitrary numbers; component 2 of each site reads feature 0 alone, with an inner activation up to 1. */
 function components(): NamedValues {
   return Object.fromEntries(
-    componentWeights(network.sites, C, 1).map(({ name, axes, shape }, k) => {
+    componentWeights(slots, gates).map(({ name, axes, shape }, k) => {
       const field = name.split(".").at(-1)! as keyof typeof GATES;
       const plain = Array.from({ length: sizeOf(shape) }, (_, i) => Math.fround(Math.sin(3 * k + i)));
       if (field in GATES) return [name, values(axes, shape, GATES[field])];
@@ -37,6 +40,7 @@ function components(): NamedValues {
 const subject: PruneSubject = {
   network,
   weights,
+  importance: gates,
   x: sparseFeatures("data", { features: 3, batch: 256, probability: 0.3 }),
   below: 1e-4,
   key: keyFromSeed(1),
@@ -56,7 +60,7 @@ describe("pruning", () => {
   test("what does not matter becomes 0, gate and all; everything else keeps its bits, even what matters rarely", async () => {
     const after = await pruning;
     expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort());
-    for (const { name } of componentWeights(network.sites, C, 1)) {
+    for (const { name } of componentWeights(slots, gates)) {
       for (const c of [0, 2]) expect(part(after, name, c), `${name} of ${c}`).toEqual(part(before, name, c));
       for (const c of [1, 3]) expect(new Set(part(after, name, c)), `${name} of ${c}`).toEqual(new Set([0]));
       expect(part(before, name, 1).some((x) => x !== 0)).toBe(true);
@@ -75,7 +79,7 @@ describe("pruning", () => {
   });
 
   test("the dead have importance 0 on any input, and the remainder has taken over what they held", async () => {
-    const decomposition = new ParameterDecomposition(network, weights, await pruning);
+    const decomposition = new ParameterDecomposition(network, weights, await pruning, gates);
     const x = constant("batch feature", { batch: 3, feature: 3 }, [0, 0, 0, 50, -9, 3, 0.5, 0, 1]);
     const every = (axes: string, sizes: Record<string, number>): Record<string, Tensor> =>
       Object.fromEntries(network.sites.map(({ name }) => [name, constant(axes, sizes, 1)]));

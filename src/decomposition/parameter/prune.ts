@@ -9,9 +9,10 @@
  */
 import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { axisSize, foldIn, type Key, mean, type Tensor } from "../../tensor/index.ts";
+import { axisNames, axisSize, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { cleanRun } from "./objective.ts";
-import { componentWeights } from "./parameter-decomposition.ts";
+import type { ImportanceFunction } from "./importance/importance.ts";
+import { componentWeights, slotsOf } from "./parameter-decomposition.ts";
 
 /** Over how many examples a component's mean importance is taken. */
 const SAMPLE = 65_536;
@@ -20,6 +21,7 @@ const SAMPLE = 65_536;
 export interface PruneSubject {
   readonly network: Network;
   readonly weights: NamedValues;
+  readonly importance: ImportanceFunction;
   /** One batch of inputs, as a program of draws. */
   readonly x: Tensor;
   /** The least mean importance that stays. */
@@ -28,8 +30,8 @@ export interface PruneSubject {
 }
 
 /**
- * Every number of a component whose mean importance lies below the bound, of its gate too, becomes 0: its importance is then 0 on every
- * input there is. Numbers of the others, and such as belong to no component, stay as they are.
+ * Every number of a component whose mean importance lies below the bound, in what predicts its importance too, becomes 0: its importance is then
+ * 0 on every input there is. Numbers of the others, and such as belong to no component, stay as they are.
  *
  * @param components subcomponents and gates by name, `<site>.V` and so on
  */
@@ -38,37 +40,32 @@ export async function prune(
   components: NamedValues,
   options: CompileOptions = {},
 ): Promise<NamedValues> {
-  const specs = specsOf(subject.network, components);
+  const specs = componentWeights(slotsOf(subject.network.sites, components), subject.importance);
   const importance = await meanImportances(subject, specs, components, options);
-  const pruned = specs.map(({ name, axes, site }) => {
+  const owned = specs.flatMap((spec) => {
+    const site = subject.network.sites.find(
+      (s) => spec.name.startsWith(`${s.name}.`) && axisNames(spec.axes).includes("C"),
+    );
+    return site === undefined ? [] : [{ ...spec, site: site.name }];
+  });
+  const pruned = owned.map(({ name, axes, shape, site }) => {
     const keep = importance[site]!.map((m) => m >= subject.below);
     const tensor = components[name]!;
-    // `C` is the first axis of all of them but V, where it is the last.
-    const inner = axes.startsWith("C") ? tensor.data.length / keep.length : 1;
+    const inner = sizeOf(shape.slice(axisNames(axes).indexOf("C") + 1));
     const data = Float32Array.from(tensor.data, (x, i) => (keep[Math.floor(i / inner) % keep.length]! ? x : 0));
     return [name, { ...tensor, data }] as const;
   });
   return { ...components, ...Object.fromEntries(pruned) };
 }
 
-type ComponentSpec = WeightSpec & { readonly site: string };
-
-/** The tensors that hold components, with their sites, in the sizes that were given. */
-function specsOf({ sites }: Network, components: NamedValues): ComponentSpec[] {
-  return sites.flatMap((site) => {
-    const [C, width] = components[`${site.name}.gate.W_in`]!.shape as [number, number];
-    return componentWeights([site], C, width).map((spec) => ({ ...spec, site: site.name }));
-  });
-}
-
 /** For each site, each component's mean importance over the sample. */
 async function meanImportances(
-  { network, weights, x, key }: PruneSubject,
-  specs: readonly ComponentSpec[],
+  { network, weights, importance, x, key }: PruneSubject,
+  specs: readonly WeightSpec[],
   components: NamedValues,
   options: CompileOptions,
 ): Promise<Readonly<Record<string, readonly number[]>>> {
-  const { importances } = cleanRun(network, weightInputs(network.weights), weightInputs(specs), x);
+  const { importances } = cleanRun(network, weightInputs(network.weights), weightInputs(specs), importance, x);
   const names = network.sites.map(({ name }) => name);
   const program = await compile(
     Object.fromEntries(names.map((name) => [name, mean(importances[name]!.lower, "batch")])),

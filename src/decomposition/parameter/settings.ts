@@ -1,5 +1,7 @@
 /** Everything that decides a run of stochastic parameter decomposition. */
 import { z } from "zod";
+import type { ImportanceFunction } from "./importance/importance.ts";
+import { scalarGates } from "./importance/scalar-gate.ts";
 
 const coefficient = (what: string): z.ZodNumber => z.number().min(0).describe(`coefficient of ${what}`);
 
@@ -54,3 +56,8 @@ export const spdSettings = z.strictObject({
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of components, gates, data and masks"),
 });
 export type SpdSettings = z.infer<typeof spdSettings>;
+
+/** What predicts importances, as settings ask for it. */
+export function importanceFunction({ gateWidth, gateStart }: SpdSettings): ImportanceFunction {
+  return scalarGates(gateWidth, gateStart);
+}

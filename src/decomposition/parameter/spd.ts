@@ -13,12 +13,12 @@ import {
 import { type Layout, layoutOf } from "../../training/parameters.ts";
 import { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "../../training/schedule.ts";
 import { foldIn, input, type Key, keyFromSeed, type Tensor } from "../../tensor/index.ts";
-import { initialGates } from "./causal-importance.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
 import { spdObjective } from "./objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
 import { prune } from "./prune.ts";
-import type { SpdSettings } from "./settings.ts";
+import { importanceFunction, type SpdSettings } from "./settings.ts";
+import type { Slots } from "./importance/importance.ts";
 import { initialSubcomponents, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
 /** A network, its weights, and the data it is taken apart on. */
@@ -38,7 +38,7 @@ export interface SpdResult extends Omit<StageResult, "tensors"> {
 /** Takes a network apart. */
 export async function spd(target: SpdTarget, settings: SpdSettings, options: LoopOptions = {}): Promise<SpdResult> {
   const key = keyFromSeed(settings.seed);
-  const layout = layoutOf(componentWeights(target.network.sites, settings.components, settings.gateWidth));
+  const layout = layoutOf(componentWeights(slotsIn(target, settings), importanceFunction(settings)));
   let reached: Checkpoint = options.resume ?? {
     step: 0,
     tensors: await warmUp(target, settings, firstComponents(target, settings, key), options),
@@ -70,7 +70,8 @@ async function decomposeUntil(
   const { network, weights, batch } = target;
   const { pruneBelow: below, steps } = settings;
   const key = keyFromSeed(settings.seed);
-  const subject = { network, weights, x: batch(settings.batch), below, key: foldIn(key, "prune") };
+  const importance = importanceFunction(settings);
+  const subject = { network, weights, importance, x: batch(settings.batch), below, key: foldIn(key, "prune") };
   const finish = async (tensors: NamedValues): Promise<NamedValues> =>
     withZerosAtRest(layout, await prune(subject, tensors, options));
   const stepper = await compileSpd(target, settings, layout, from.tensors, options);
@@ -129,15 +130,18 @@ function linear(...points: readonly (readonly [at: number, value: number])[]): r
 }
 
 /** Components and gates before anything has been learnt. */
-export function firstComponents({ network }: SpdTarget, settings: SpdSettings, key: Key): NamedValues {
+export function firstComponents(target: SpdTarget, settings: SpdSettings, key: Key): NamedValues {
   const own = foldIn(key, "components");
+  const slots = slotsIn(target, settings);
   return Object.assign(
-    {},
-    ...network.sites.map((site) => ({
-      ...initialSubcomponents(site, settings.components, own),
-      ...initialGates(site, settings.components, settings.gateWidth, settings.gateStart, own),
-    })),
+    importanceFunction(settings).start(slots, own),
+    ...slots.map(({ site, C }) => initialSubcomponents(site, C, own)),
   ) as NamedValues;
+}
+
+/** How many slots each site has. */
+function slotsIn({ network }: SpdTarget, { components }: SpdSettings): Slots[] {
+  return network.sites.map((site) => ({ site, C: components }));
 }
 
 /** The main stage's program, compiled and loaded. */
@@ -159,7 +163,15 @@ export function compileSpd(
       layout,
       start,
       objective: (components) => ({
-        ...spdObjective(target.network, weights, components, x, { p, importanceScale }, settings),
+        ...spdObjective(
+          target.network,
+          weights,
+          components,
+          importanceFunction(settings),
+          x,
+          { p, importanceScale },
+          settings,
+        ),
       }),
       fixed: target.weights,
       clipNorm: settings.clipNorm,

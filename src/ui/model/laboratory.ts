@@ -3,6 +3,7 @@
  * The network here is the same traced function that was trained, run by the float64 arbiter.
  */
 import { parseAddress } from "../../decomposition/address.ts";
+import { scalarGates } from "../../decomposition/parameter/importance/scalar-gate.ts";
 import { ParameterDecomposition } from "../../decomposition/parameter/parameter-decomposition.ts";
 import { interpret, type NamedValues, type Values } from "../../engine/index.ts";
 import { aliveComponents } from "../../evidence/alive.ts";
@@ -77,7 +78,8 @@ export class Laboratory {
     if (components) {
       // A run may have left sites whole.
       const sites = network.sites.filter(({ name }) => components[`${name}.V`] !== undefined);
-      this.#decomposition = new ParameterDecomposition({ ...network, sites }, this.#weights, components);
+      const gates = scalarGates(components[`${sites[0]!.name}.gate.W_in`]!.shape[1]!);
+      this.#decomposition = new ParameterDecomposition({ ...network, sites }, this.#weights, components, gates);
     }
   }
 

@@ -15,7 +15,7 @@ import {
   sub,
   type Tensor,
   withDerivative,
-} from "../../tensor/index.ts";
+} from "../../../tensor/index.ts";
 
 /** The slope of the leaks. */
 const LEAK = 0.01;
@@ -35,8 +35,8 @@ function regions(z: Tensor): { below: Tensor; inside: Tensor; within: Tensor } {
  */
 export function lowerLeakyHardSigmoid<A extends string>(z: Tensor<A>): Tensor<A> {
   const t: Tensor = z;
-  return withDerivative(clamp(t, 0, 1), [t], (gradient) => {
-    const { below, inside } = regions(t);
+  return withDerivative(clamp(t, 0, 1), [t], (gradient, [given]) => {
+    const { below, inside } = regions(given!);
     return [add(mul(gradient, inside), mul(mul(minimum(gradient, 0), LEAK), below))];
   }) as Tensor<A>;
 }
@@ -53,8 +53,8 @@ export function slopedHardSigmoid<A extends string>(z: Tensor<A>): Tensor<A> {
 export function upperLeakyHardSigmoid<A extends string>(z: Tensor<A>): Tensor<A> {
   const t: Tensor = z;
   const value = add(clamp(t, 0, 1), mul(relu(sub(t, 1)), LEAK));
-  return withDerivative(value, [t], (gradient) => {
-    const { inside, within } = regions(t);
+  return withDerivative(value, [t], (gradient, [given]) => {
+    const { inside, within } = regions(given!);
     return [mul(gradient, add(inside, mul(sub(1, within), LEAK)))];
   }) as Tensor<A>;
 }

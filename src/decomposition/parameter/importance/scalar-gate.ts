@@ -5,8 +5,8 @@
  * A scalar gate sees nothing but its own component's activation: enough for these toys, blind to context elsewhere.
  * Tensors run `C gate batch` in memory: products and sums over the batch are then matrix products.
  */
-import { type NamedValues, values } from "../../engine/index.ts";
-import type { Site, WeightSpec } from "../../network/network.ts";
+import { type NamedValues, values } from "../../../engine/index.ts";
+import type { Site } from "../../../network/network.ts";
 import {
   add,
   axisSize,
@@ -19,29 +19,8 @@ import {
   slice,
   type Tensor,
   type Tensors,
-} from "../../tensor/index.ts";
-import { lowerLeakyHardSigmoid, slopedHardSigmoid, upperLeakyHardSigmoid } from "./hard-sigmoid.ts";
-
-/** How the importance that makes masks treats pre-activations below 0. */
-export type LowerLeak = "straight-through" | "slope";
-
-/** One site's importances `C batch`. */
-export interface CausalImportance {
-  /** What masks are made of. */
-  readonly lower: Tensor<"C batch">;
-  /** What importance minimality pays for. */
-  readonly upper: Tensor<"C batch">;
-}
-
-/** The weights of a site's gates. */
-export function gateWeights(site: Site, C: number, width: number): WeightSpec[] {
-  return [
-    { name: `${site.name}.gate.W_in`, axes: "C gate", shape: [C, width] },
-    { name: `${site.name}.gate.b_in`, axes: "C gate", shape: [C, width] },
-    { name: `${site.name}.gate.W_out`, axes: "C gate", shape: [C, width] },
-    { name: `${site.name}.gate.b_out`, axes: "C", shape: [C] },
-  ];
-}
+} from "../../../tensor/index.ts";
+import type { ImportanceFunction } from "./importance.ts";
 
 /**
  * How gates start: `normal` is the SPD repository's, Kaiming normal with gain √2 into the hidden layer and 1 out of it. `rising` is ours: the
@@ -50,8 +29,25 @@ export function gateWeights(site: Site, C: number, width: number): WeightSpec[] 
  */
 export type GateStart = "normal" | "rising";
 
+/** Scalar gates of `width` hidden units. */
+export function scalarGates(width: number, start: GateStart = "normal"): ImportanceFunction {
+  return {
+    weights: (slots) =>
+      slots.flatMap(({ site, C }) => [
+        { name: `${site.name}.gate.W_in`, axes: "C gate", shape: [C, width] },
+        { name: `${site.name}.gate.b_in`, axes: "C gate", shape: [C, width] },
+        { name: `${site.name}.gate.W_out`, axes: "C gate", shape: [C, width] },
+        { name: `${site.name}.gate.b_out`, axes: "C", shape: [C] },
+      ]),
+    start: (slots, key) =>
+      Object.assign({}, ...slots.map(({ site, C }) => initialGates(site, C, width, start, key))) as NamedValues,
+    preactivations: (tensors, seen) =>
+      Object.fromEntries(seen.map(({ site, inner }) => [site.name, gatePreactivations(tensors, site, inner)])),
+  };
+}
+
 /** The gates' numbers at the start. */
-export function initialGates(site: Site, C: number, width: number, start: GateStart, key: Key): NamedValues {
+function initialGates(site: Site, C: number, width: number, start: GateStart, key: Key): NamedValues {
   const draw = (name: string, deviation: number): NamedValues => {
     const numbers = randomNormal(foldIn(key, name), C * width);
     return {
@@ -77,13 +73,8 @@ export function initialGates(site: Site, C: number, width: number, start: GateSt
  */
 const BLOCK = 524_288;
 
-/** A site's causal importances from its subcomponents' inner activations. */
-export function causalImportance(
-  tensors: Tensors,
-  site: Site,
-  inner: Tensor<"C batch">,
-  lowerLeak: LowerLeak = "straight-through",
-): CausalImportance {
+/** A site's pre-activations from its subcomponents' inner activations. */
+function gatePreactivations(tensors: Tensors, site: Site, inner: Tensor<"C batch">): Tensor<"C batch"> {
   const weight = <A extends string>(name: string): Tensor<A> => tensors[`${site.name}.gate.${name}`] as Tensor<A>;
   const weights: GateWeights = {
     W_in: weight("W_in"),
@@ -104,9 +95,7 @@ export function causalImportance(
       b_out: slice(b_out, "C", start, end),
     });
   });
-  const z = concat(blocks, "C");
-  const lower = lowerLeak === "slope" ? slopedHardSigmoid(z) : lowerLeakyHardSigmoid(z);
-  return { lower, upper: upperLeakyHardSigmoid(z) };
+  return concat(blocks, "C");
 }
 
 interface GateWeights {
