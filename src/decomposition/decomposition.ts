@@ -3,7 +3,7 @@
  * dictionary latents and parameter subcomponents all answer to it, so each causal test, score and screen is written once.
  */
 import type { NamedValues } from "../engine/index.ts";
-import type { Network, Site } from "../network/network.ts";
+import type { Hooks, Network, Site } from "../network/network.ts";
 import type { Tensor, Tensors } from "../tensor/index.ts";
 
 /** One part of a network. */
@@ -37,7 +37,7 @@ export interface Decomposition {
    * The network's output with components masked.
    *
    * A site without masks runs on the network's own weights. `remainder` keeps (1) or removes (0) what is left over; it is
-   * removed unless given.
+   * removed unless given. `at` sees values at hook points on the way.
    */
-  masked(x: Tensor, masks: Masks, remainder?: Readonly<Record<string, Tensor>>): Tensor;
+  masked(x: Tensor, masks: Masks, remainder?: Readonly<Record<string, Tensor>>, at?: Hooks["at"]): Tensor;
 }

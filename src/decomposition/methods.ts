@@ -60,14 +60,16 @@ export const METHODS: Readonly<Record<string, Method>> = {
         ? undefined
         : "a network of features, tms for instance; the others cannot be judged yet",
     presets: (target) => ({ ...ownPresets(networkOf(target)), ...PUBLISHED }),
-    run: (document, weights, options) => {
+    run: async (document, weights, options) => {
       const settings = document.settings as unknown as SpdSettings;
       const { target } = document;
       const { featureProbability, keepEmpty } = settings;
       const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
       const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
         targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
-      return spd({ network: withSites(networkOf(target), settings.sites), weights, batch }, settings, options);
+      const tables = await targetNamed(target.target).tables?.(target.settings);
+      const network = withSites(networkOf(target), settings.sites);
+      return spd({ network, weights, batch, ...(tables && { tables }) }, settings, options);
     },
     open: (document, weights, components) =>
       new ParameterDecomposition(

@@ -70,8 +70,9 @@ export class ParameterDecomposition implements Decomposition {
     return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
   }
 
-  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}): Tensor {
+  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
     const hooks: Hooks = {
+      ...(at && { at }),
       matmul: (site, activation, W) => {
         const mask = masks[site.name];
         if (mask === undefined) return undefined;

@@ -21,6 +21,8 @@ const SAMPLE = 65_536;
 export interface PruneSubject {
   readonly network: Network;
   readonly weights: NamedValues;
+  /** Tables that the batch is drawn from. */
+  readonly tables?: NamedValues;
   readonly importance: ImportanceFunction;
   /** One batch of inputs, as a program of draws. */
   readonly x: Tensor;
@@ -60,7 +62,7 @@ export async function prune(
 
 /** For each site, each component's mean importance over the sample. */
 async function meanImportances(
-  { network, weights, importance, x, key }: PruneSubject,
+  { network, weights, tables, importance, x, key }: PruneSubject,
   specs: readonly WeightSpec[],
   components: NamedValues,
   options: CompileOptions,
@@ -73,7 +75,7 @@ async function meanImportances(
   );
   const batches = Math.ceil(SAMPLE / axisSize(x, "batch"));
   try {
-    const feeds = { ...weights, ...Object.fromEntries(specs.map(({ name }) => [name, components[name]!])) };
+    const feeds = { ...weights, ...tables, ...Object.fromEntries(specs.map(({ name }) => [name, components[name]!])) };
     const means: Record<string, readonly number[]> = {};
     for (let i = 0; i < batches; i++) {
       const found: NamedValues = await program.run(feeds, foldIn(key, i));

@@ -27,6 +27,8 @@ export interface SpdTarget {
   readonly weights: NamedValues;
   /** A batch of inputs, as a program of draws. */
   readonly batch: (size: number) => Tensor;
+  /** Tables that batches are drawn from, the same at every step. */
+  readonly tables?: NamedValues;
 }
 
 /** What a run found. */
@@ -67,11 +69,11 @@ async function decomposeUntil(
   from: Checkpoint,
   options: LoopOptions,
 ): Promise<StageResult> {
-  const { network, weights, batch } = target;
+  const { network, weights, batch, tables = {} } = target;
   const { pruneBelow: below, steps } = settings;
   const key = keyFromSeed(settings.seed);
   const importance = importanceFunction(settings);
-  const subject = { network, weights, importance, x: batch(settings.batch), below, key: foldIn(key, "prune") };
+  const subject = { network, weights, tables, importance, x: batch(settings.batch), below, key: foldIn(key, "prune") };
   const finish = async (tensors: NamedValues): Promise<NamedValues> =>
     withZerosAtRest(layout, await prune(subject, tensors, options));
   const stepper = await compileSpd(target, settings, layout, from.tensors, options);
@@ -173,7 +175,7 @@ export function compileSpd(
           settings,
         ),
       }),
-      fixed: target.weights,
+      fixed: { ...target.weights, ...target.tables },
       clipNorm: settings.clipNorm,
     },
     options,
