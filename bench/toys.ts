@@ -56,6 +56,20 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     most: { excessLoss: 0.002, shuffledR2: 0.02 },
     least: { beliefR2: 0.98, beliefR2AllLayers: 0.98, shuffledR2: -0.02 },
   },
+  "mess3-published": {
+    ...beliefs,
+    target: "mess3",
+    preset: "published",
+    most: { excessLoss: 0.002, shuffledR2: 0.02 },
+    least: { beliefR2: 0.98, beliefR2AllLayers: 0.98, shuffledR2: -0.02 },
+  },
+  hmm: {
+    ...beliefs,
+    target: "hmm",
+    preset: "default",
+    most: { excessLoss: 0.002, shuffledR2: 0.02 },
+    least: { beliefR2: 0.98, beliefR2AllLayers: 0.98, shuffledR2: -0.02 },
+  },
   rrxor: {
     ...beliefs,
     target: "rrxor",
@@ -125,6 +139,7 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     shown: ["heldOutLoss"],
   },
   text: { target: "text", preset: "default", shown: ["bitsPerByte", "unigramBitsPerByte"] },
+  "text-byte-pairs": { target: "text", preset: "byte-pairs", shown: ["bitsPerByte", "unigramBitsPerByte"] },
 };
 
 interface Row {

@@ -7,5 +7,6 @@ export { compile } from "./compile.ts";
 export type { StepInputs, StepProgram, Stepper, StepperOptions } from "./steps.ts";
 export { compileSteps } from "./steps.ts";
 export { type Device, DEVICES, defaultDevice } from "./device.ts";
+export { narrow } from "./narrow.ts";
 export { simplify } from "./simplify.ts";
 export { type Check, selfCheck } from "./self-check.ts";

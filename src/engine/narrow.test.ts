@@ -1,40 +1,80 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { build, feedsFor, instructions, numbers } from "../../test/engine/random-program.ts";
-import { contract, gradients, input, mul, reshape, select, slice, softmax, sum, type Tensor } from "../tensor/index.ts";
+import {
+  add,
+  contract,
+  gradients,
+  input,
+  mul,
+  relu,
+  reshape,
+  select,
+  slice,
+  softmax,
+  square,
+  sum,
+  tanh,
+  type Tensor,
+} from "../tensor/index.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { interpret } from "./interpreter/interpret.ts";
 import { narrow } from "./narrow.ts";
 import { simplify } from "./simplify.ts";
+import type { Values } from "./values.ts";
 
 test("changes no number of slices of random programs, nor of their gradients", () => {
   fc.assert(
     fc.property(instructions, numbers, fc.nat(100), fc.nat(100), (list, data, which, from) => {
       const program = build(list);
       const wrt = gradients(program.loss, Object.values(program.inputs));
-      const sliced = [...program.results, ...wrt].map((x: Tensor): Tensor => {
-        const names = x.axes.split(" ").filter((name) => name !== "");
-        if (names.length === 0) return x;
-        const axis = names[which % names.length]!;
-        const size = x.shape[names.indexOf(axis)]!;
-        const start = from % size;
-        return slice(x, axis, start, Math.min(size, start + 1 + (which % 2)));
-      });
-      const all = Object.fromEntries(sliced.map((x, i) => [i, x]));
+      const all = Object.fromEntries([...program.results, ...wrt].map((x, i) => [i, pieceOf(x, which, from)]));
       const feeds = feedsFor(program, data);
-      const [plain, narrowed] = [interpret(all, feeds), interpret(narrow(simplify(all)), feeds)];
-      for (const name of Object.keys(all)) {
-        expect(narrowed[name]!.shape).toEqual(plain[name]!.shape);
-        Array.from(narrowed[name]!.data).forEach((got, i) => {
-          const want = plain[name]!.data[i]!;
-          if (Number.isNaN(want)) expect(got).toBeNaN();
-          else expect(Math.abs(got - want)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(want)));
-        });
-      }
+      expectEqual(interpret(narrow(simplify(all)), feeds), interpret(all, feeds));
     }),
     { seed: 20250622, numRuns: 400 },
   );
 });
+
+test("changes no gradient that is taken after it", () => {
+  fc.assert(
+    fc.property(instructions, numbers, fc.nat(100), fc.nat(100), (list, data, which, from) => {
+      const program = build(list);
+      const wrt = Object.values(program.inputs);
+      // Of the last results only, so that much of the program is not read at all.
+      const parts = program.results
+        .slice(-2)
+        .map((x) => sum(square(add(tanh(pieceOf(x, which, from)), 0.3))) as Tensor);
+      const loss = parts.reduce((a, b) => add(a, b));
+      const slopes = (of: Tensor): Record<string, Tensor> =>
+        Object.fromEntries([of, ...gradients(of, wrt)].map((slope, i) => [i, slope]));
+      const feeds = feedsFor(program, data);
+      expectEqual(interpret(slopes(narrow({ loss }, wrt).loss), feeds), interpret(slopes(loss), feeds));
+    }),
+    { seed: 20250623, numRuns: 400 },
+  );
+});
+
+/** One or two elements along some axis. */
+function pieceOf(x: Tensor, which: number, from: number): Tensor {
+  const names = x.axes.split(" ").filter((name) => name !== "");
+  if (names.length === 0) return x;
+  const axis = names[which % names.length]!;
+  const size = x.shape[names.indexOf(axis)]!;
+  const start = from % size;
+  return slice(x, axis, start, Math.min(size, start + 1 + (which % 2)));
+}
+
+function expectEqual(got: Record<string, Values>, wanted: Record<string, Values>): void {
+  for (const name of Object.keys(wanted)) {
+    expect(got[name]!.shape).toEqual(wanted[name]!.shape);
+    Array.from(got[name]!.data).forEach((x, i) => {
+      const want = wanted[name]!.data[i]!;
+      if (Number.isNaN(want)) expect(x).toBeNaN();
+      else expect(Math.abs(x - want)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(want)));
+    });
+  }
+}
 
 const x: Tensor = input("x", "pos d", { pos: 6, d: 4 });
 const W: Tensor = input("W", "d e", { d: 4, e: 8 });
@@ -60,4 +100,19 @@ test("an axis that is normalised, joined or split is computed as a whole", () =>
   const split = reshape(x, "half three d", { half: 2, three: 3, d: 4 });
   expect(sizesOfAll(slice(split, "three", 0, 1))).toEqual(["reshape 2×3×4", "slice 2×1×4"]);
   expect(sizesOfAll(slice(split, "d", 0, 1))).toEqual(["slice 6×1", "reshape 2×3×1"]);
+});
+
+test("a gradient is computed where the loss reads, and what it is taken by stays whole", () => {
+  const hidden = relu(contract(x, W, "pos e"));
+  const loss = sum(square(slice(hidden, "pos", 5, 6))) as Tensor;
+  const { output } = narrow({ output: loss }, [W]);
+  const [slope] = gradients(output, [W]);
+  const shapes = inTopologicalOrder([slope]).flatMap(({ op, shape }) => (op === "einsum" ? [shape.join("×")] : []));
+  expect(shapes).toEqual(["1×8", "4×8"]);
+});
+
+test("a range that is nearly the whole is the whole", () => {
+  const wide = input("wide", "pos", { pos: 16 }) as Tensor;
+  expect(sizesOfAll(slice(mul(wide, 2), "pos", 0, 15))).toEqual(["mul 16", "slice 15"]);
+  expect(sizesOfAll(slice(mul(wide, 2), "pos", 0, 14))).toEqual(["slice 14", "mul 14"]);
 });

@@ -15,16 +15,27 @@ type Ranges = readonly (readonly [number, number])[];
 /** Which ranges of an input a node reads when somebody reads some of it. */
 type Demand = (node: Tensor, needed: Ranges, input: Tensor) => Ranges;
 
-/** The same outputs, without what nobody reads. */
-export function narrow<O extends Readonly<Record<string, Tensor>>>(outputs: O): O {
+/** A range that is more of its axis than this is not worth cutting out. */
+const WORTH_CUTTING = 7 / 8;
+
+/**
+ * The same outputs, without what nobody reads. Nodes keep their derivatives, so that gradients of the outputs are as small.
+ *
+ * @param leaves what stays as it is and is looked no further behind, as what gradients are taken by has to
+ */
+export function narrow<O extends Readonly<Record<string, Tensor>>>(outputs: O, leaves: readonly Tensor[] = []): O {
+  const kept = new Set(leaves);
+  const inputsOf = (node: Tensor): readonly Tensor[] => (kept.has(node) ? [] : node.inputs);
   const order = inTopologicalOrder(Object.values(outputs));
   // Narrowing begins at slices: without one there is nothing to do.
   if (!order.some((x) => x.op === "slice")) return outputs;
   const needed = new Map<Tensor, Ranges>(Object.values(outputs).map((x) => [x, whole(x)]));
   for (const node of order.toReversed()) {
-    const computed = computable(node, needed.get(node)!);
+    const read = needed.get(node);
+    if (read === undefined) continue; // lies behind a leaf
+    const computed = kept.has(node) ? whole(node) : computable(node, read);
     needed.set(node, computed);
-    for (const input of node.inputs) {
+    for (const input of inputsOf(node)) {
       const demanded = demandOf(node, computed, input);
       const before = needed.get(input);
       needed.set(input, before === undefined ? demanded : hull(before, demanded));
@@ -47,9 +58,10 @@ export function narrow<O extends Readonly<Record<string, Tensor>>>(outputs: O): 
     return x;
   };
   for (const node of order) {
-    const ranges = needed.get(node)!;
-    const inputs = node.inputs.map((input) => part(input, demandOf(node, ranges, input)));
-    rebuilt.set(node, rebuild(node, ranges, inputs));
+    const ranges = needed.get(node);
+    if (ranges === undefined) continue;
+    const inputs = inputsOf(node).map((input) => part(input, demandOf(node, ranges, input)));
+    rebuilt.set(node, inputs.length === 0 ? node : rebuild(node, ranges, inputs));
   }
   return Object.fromEntries(Object.entries(outputs).map(([name, x]) => [name, rebuilt.get(x)!])) as O;
 }
@@ -65,11 +77,14 @@ function computable(node: Tensor, needed: Ranges): Ranges {
   const demand = DEMANDS[node.op];
   if (demand === undefined) return whole(node);
   const fixed = FIXED[node.op]?.(node) ?? [];
-  return axisNames(node.axes).map((axis, i) => (fixed.includes(axis) ? [0, node.shape[i]!] : needed[i]!));
+  return axisNames(node.axes).map((axis, i) => {
+    const [low, high] = needed[i]!;
+    const size = node.shape[i]!;
+    return fixed.includes(axis) || high - low > WORTH_CUTTING * size ? [0, size] : [low, high];
+  });
 }
 
 function rebuild(node: Tensor, ranges: Ranges, inputs: readonly Tensor[]): Tensor {
-  if (node.inputs.length === 0) return node;
   // What a slice reads of its input is what is wanted of the slice.
   if (isOp(node, "slice")) return inputs[0]!;
   const shape = ranges.map(([low, high]) => high - low);

@@ -27,7 +27,7 @@ export function gradients<const T extends readonly Tensor[]>(loss: Tensor, wrt: 
   for (const tensor of order.reverse()) {
     const gradient = flowing.get(tensor);
     if (gradient === undefined || tensor.derivative === undefined || !dependent.has(tensor)) continue;
-    const inward = tensor.derivative(gradient);
+    const inward = tensor.derivative(gradient, tensor);
     tensor.inputs.forEach((x, i) => {
       if (inward[i] === undefined || !dependent.has(x)) return;
       // What lies behind may count positions, as `reshape` does: a gradient has its tensor's order of axes.

@@ -9,8 +9,11 @@ import type { OpAttributes, OpName } from "./op.ts";
 /** `f32` is float64 inside the arbiter; `i32` holds indices; `bool` holds comparisons. */
 export type DType = "f32" | "i32" | "bool";
 
-/** Given the gradient of a loss with respect to a node, the gradients with respect to its inputs. */
-export type Derivative = (gradient: Tensor) => readonly (Tensor | undefined)[];
+/**
+ * Given the gradient of a loss with respect to a node, the gradients with respect to its inputs. Whatever it needs it takes from the node
+ * it is given, so that a node made anew with other inputs and sizes has the right one.
+ */
+export type Derivative = (gradient: Tensor, of: Tensor) => readonly (Tensor | undefined)[];
 
 /**
  * A value of a traced program whose axes have names: `Tensor<"batch pos d_model">`.

@@ -1,6 +1,5 @@
 /** A loss over named weights made into a compiled training step: flat parameters, gradient, AdamW, metrics. */
-import { compileSteps, type NamedValues, type Stepper, values } from "../engine/index.ts";
-import { type Device } from "../engine/index.ts";
+import { compileSteps, type Device, type NamedValues, narrow, type Stepper, values } from "../engine/index.ts";
 import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
 import { adamW, adamWInputs, type AdamWOptions } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
@@ -32,8 +31,12 @@ export function compileOptimisation(what: Optimisation, options: OptimisationOpt
   const { layout, start, fixed = {} } = what;
   const state = adamWInputs(layout.size);
   const weights = unpack(layout, state.parameters);
-  const metrics = what.objective(weights);
   const names = layout.entries.map(({ name }) => name);
+  // Before gradients are taken: what nobody reads then has none.
+  const metrics = narrow(
+    what.objective(weights),
+    names.map((name) => weights[name]!),
+  );
   const found = gradients(
     metrics.loss,
     names.map((name) => weights[name]!),

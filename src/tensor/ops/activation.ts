@@ -32,9 +32,9 @@ export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
 export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
   const u = mul(x as Tensor, Math.SQRT1_2);
   const grown = add(erf(u), 1);
-  return withDerivative(mul(mul(u, grown), Math.SQRT1_2), [x], (gradient) => {
-    const bell = exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(u)));
-    return [mul(gradient as Tensor, mul(add(grown, mul(u, bell)), 0.5))];
+  return withDerivative<string>(mul(mul(u, grown), Math.SQRT1_2), [x, u, grown], (gradient, [, v, sum]) => {
+    const bell = exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(v!)));
+    return [mul(gradient, mul(add(sum!, mul(v!, bell)), 0.5)), undefined, undefined];
   }) as Tensor<A>;
 }
 

@@ -89,7 +89,7 @@ export function square<A extends string>(x: Tensor<A>): Tensor<A> {
  * `x` kept within `[low, high]`. The gradient passes where `low <= x <= high`, as PyTorch's `clamp` has it.
  */
 export function clamp<A extends string>(x: Tensor<A>, low: number, high: number): Tensor<A> {
-  return elementwise("clamp", [numbers("clamp", x)], { low, high }, "f32", (g, result) => [
-    mul(g, cast(equal(result, x as Tensor), "f32")),
+  return elementwise("clamp", [numbers("clamp", x)], { low, high }, "f32", (g, result, [given]) => [
+    mul(g, cast(equal(result, given!), "f32")),
   ]) as Tensor<A>;
 }

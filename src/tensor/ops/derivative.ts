@@ -9,14 +9,16 @@ export function stopGradient<A extends string>(x: Tensor<A>): Tensor<A> {
 /**
  * A value with a derivative of your own, as straight-through estimators need.
  *
+ * Both are element by element: the inputs have the axes of the value, and a gradient at one element depends on no other.
+ *
  * @param value      what the forward pass computes
- * @param inputs     what the gradient flows to
- * @param derivative from the gradient of the loss with respect to `value`, one gradient for each input
+ * @param inputs     what the gradient flows to, and what else the derivative needs
+ * @param derivative from the gradient of the loss with respect to `value` and the inputs as they then are, one gradient for each input
  */
 export function withDerivative<A extends string>(
   value: Tensor<A>,
-  inputs: readonly Tensor[],
-  derivative: (gradient: Tensor<A>) => readonly (Tensor | undefined)[],
+  inputs: readonly Tensor<A>[],
+  derivative: (gradient: Tensor<A>, inputs: readonly Tensor<A>[]) => readonly (Tensor | undefined)[],
 ): Tensor<A> {
   return node({
     op: "identity",
@@ -25,6 +27,6 @@ export function withDerivative<A extends string>(
     shape: value.shape,
     dtype: value.dtype,
     attributes: {},
-    derivative: (g) => [undefined, ...derivative(g as Tensor<A>)],
+    derivative: (g, of) => [undefined, ...derivative(g as Tensor<A>, of.inputs.slice(1) as Tensor<A>[])],
   });
 }

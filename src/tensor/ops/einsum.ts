@@ -73,7 +73,7 @@ export function contract(a: Tensor, b: Tensor, axes: string): Tensor {
     axes,
     shape: wanted.map((name) => sizes[name]!),
     attributes: { alpha: 1 },
-    derivative: (g) => [contract(g, second, first.axes), contract(g, first, second.axes)],
+    derivative: (g, { inputs: [left, right] }) => [contract(g, right!, left!.axes), contract(g, left!, right!.axes)],
   });
 }
 

@@ -54,10 +54,9 @@ export function elementwise<K extends OpName>(
   const { axes, shape } = widest(op, inputs);
   const back: Derivative | undefined =
     derivative &&
-    ((gradient) =>
-      derivative(gradient, result, inputs).map((g, i) => (g === undefined ? undefined : sumTo(g, inputs[i]!))));
-  const result: Tensor = node({ op, inputs, axes, shape, dtype, attributes, ...(back && { derivative: back }) });
-  return result;
+    ((gradient, of) =>
+      derivative(gradient, of, of.inputs).map((g, i) => (g === undefined ? undefined : sumTo(g, of.inputs[i]!))));
+  return node({ op, inputs, axes, shape, dtype, attributes, ...(back && { derivative: back }) });
 }
 
 /** An operand that holds f32; arithmetic takes nothing else. */

@@ -15,7 +15,7 @@ export function gather<T extends string, I extends string>(
   axis: Names<T>,
 ): Tensor {
   expectType("gather", indices, "i32");
-  const size = axisSize(table, axis);
+  axisSize(table, axis); // refuses an axis that is not there
   const names = axisNames(table.axes).flatMap((name) => (name === axis ? axisNames(indices.axes) : [name]));
   const sizes = { ...sizesOf(table), ...sizesOf(indices) };
   return node({
@@ -25,7 +25,9 @@ export function gather<T extends string, I extends string>(
     shape: names.map((name) => sizes[name]!),
     dtype: table.dtype,
     attributes: { axis },
-    derivative: (g) => [scatterAdd(g, indices, axis as string, size, table.axes), undefined],
+    derivative: (g, { inputs: [rows, at] }) => {
+      return [scatterAdd(g, at!, axis as string, axisSize(rows!, axis), rows!.axes), undefined];
+    },
   });
 }
 
@@ -50,7 +52,7 @@ export function scatterAdd<O extends string>(
     axes,
     shape: axisNames(axes).map((name) => sizes[name]!),
     attributes: { axis },
-    derivative: (g) => [gather(g, indices, axis as never), undefined],
+    derivative: (g, of) => [gather(g, of.inputs[1]!, axis as never), undefined],
   });
 }
 
@@ -77,7 +79,7 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: string): Tensor {
     shape: names.map((name) => sizes[name]!),
     dtype: x.dtype,
     attributes: { axis },
-    derivative: (g) => [scatterAlong(g, indices, axis, x), undefined],
+    derivative: (g, { inputs: [from, at] }) => [scatterAlong(g, at!, axis, from!), undefined],
   });
 }
 
@@ -89,7 +91,7 @@ function scatterAlong(values: Tensor, indices: Tensor, axis: string, like: Tenso
     axes: like.axes,
     shape: like.shape,
     attributes: { axis },
-    derivative: (g) => [takeAlong(g, indices, axis), undefined],
+    derivative: (g, of) => [takeAlong(g, of.inputs[1]!, axis), undefined],
   });
 }
 

@@ -29,7 +29,7 @@ export function sum(x: Tensor, over: string = x.axes): Tensor {
     inputs: [x],
     ...without("sum", x, axes),
     attributes: { over: axes },
-    derivative: (g) => [broadcast(g, x.axes, sizesOf(x))],
+    derivative: (g, { inputs: [given] }) => [broadcast(g, given!.axes, sizesOf(given!))],
   });
 }
 
@@ -47,17 +47,16 @@ export function max<A extends string, O extends string>(x: Tensor<A>, over: O): 
 export function max(x: Tensor, over: string = x.axes): Tensor {
   const axes = axisNames(over);
   if (axes.length === 0) return x;
-  const result: Tensor = node({
+  return node({
     op: "reduceMax",
     inputs: [x],
     ...without("max", x, axes),
     attributes: { over: axes },
-    derivative: (g) => {
-      const ties = cast(equal(x, result), "f32");
+    derivative: (g, of) => {
+      const ties = cast(equal(of.inputs[0]!, of), "f32");
       return [mul(ties, div(g, sum(ties, over) as Tensor))];
     },
   });
-  return result;
 }
 
 /** Sums away the axes that `like` lacks and puts the rest in its order: the transpose of broadcasting. */

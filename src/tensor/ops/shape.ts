@@ -39,7 +39,7 @@ export function relabel<O extends string>(x: Tensor, axes: O): Tensor<O> {
     shape: x.shape,
     dtype: x.dtype,
     attributes: {},
-    derivative: (g) => [relabel(g, x.axes)],
+    derivative: (g, of) => [relabel(g, of.inputs[0]!.axes)],
   });
 }
 
@@ -58,7 +58,7 @@ export function transpose<O extends string>(x: Tensor, axes: O): Tensor<O> {
     shape: names.map((name) => sizes[name]!),
     dtype: x.dtype,
     attributes: {},
-    derivative: (g) => [transpose(g, x.axes)],
+    derivative: (g, of) => [transpose(g, of.inputs[0]!.axes)],
   });
 }
 
@@ -83,7 +83,7 @@ export function broadcast<O extends string>(x: Tensor, axes: O, sizes: Readonly<
     shape: names.map((name) => sizes[name]!),
     dtype: x.dtype,
     attributes: {},
-    derivative: (g) => [transpose(added.length > 0 ? (sum(g, added.join(" ")) as Tensor) : g, x.axes)],
+    derivative: (g, of) => [transpose(added.length > 0 ? (sum(g, added.join(" ")) as Tensor) : g, of.inputs[0]!.axes)],
   });
 }
 
@@ -106,7 +106,7 @@ export function reshape<O extends string>(x: Tensor, axes: O, sizes: Readonly<Re
     shape,
     dtype: x.dtype,
     attributes: {},
-    derivative: (g) => [reshape(g, x.axes, sizesOf(x))],
+    derivative: (g, { inputs: [given] }) => [reshape(g, given!.axes, sizesOf(given!))],
   });
 }
 
@@ -126,7 +126,7 @@ export function slice<A extends string>(x: Tensor<A>, axis: Names<A>, start: num
     shape: axisNames(x.axes).map((name, i) => (name === axis ? end - start : x.shape[i]!)),
     dtype: x.dtype,
     attributes: { axis, start, end },
-    derivative: (g) => [pad(g, axis as string, start, size - end)],
+    derivative: (g, of) => [pad(g, axis as string, start, axisSize(of.inputs[0]!, axis) - end)],
   });
 }
 
@@ -154,9 +154,9 @@ export function concat<A extends string>(parts: readonly Tensor<A>[], axis: Name
     shape: axisNames(first.axes).map((name, i) => (name === axis ? sizes.reduce((a, b) => a + b, 0) : first.shape[i]!)),
     dtype: first.dtype,
     attributes: { axis },
-    derivative: (g) => {
+    derivative: (g, of) => {
       let start = 0;
-      return sizes.map((size) => slice(g, axis as string, start, (start += size)));
+      return of.inputs.map((part) => slice(g, axis as string, start, (start += axisSize(part, axis))));
     },
   });
 }
@@ -178,7 +178,7 @@ export function pad<A extends string>(
     shape: axisNames(x.axes).map((name, i) => (name === axis ? before + size + after : x.shape[i]!)),
     dtype: x.dtype,
     attributes: { axis, before, after, value },
-    derivative: (g) => [slice(g, axis as string, before, before + size)],
+    derivative: (g, of) => [slice(g, axis as string, before, before + axisSize(of.inputs[0]!, axis))],
   });
 }
 

@@ -17,32 +17,30 @@ function expectAxis(op: string, x: Tensor, axis: string): void {
 /** `exp(x) / Σ exp(x)` along `axis`, without overflow. */
 export function softmax<A extends string>(x: Tensor<A>, axis: Names<A>): Tensor<A> {
   expectAxis("softmax", x, axis);
-  const result: Tensor = node({
+  return node({
     op: "softmax",
     inputs: [x],
-    axes: x.axes as string,
+    axes: x.axes,
     shape: x.shape,
     attributes: { axis },
-    derivative: (g) => {
-      const weighted = mul(g, result);
-      return [sub(weighted, mul(result, sum(weighted, axis as string) as Tensor))];
+    derivative: (g, of) => {
+      const weighted = mul(g, of);
+      return [sub(weighted, mul(of, sum(weighted, axis as string) as Tensor))];
     },
   });
-  return result as Tensor<A>;
 }
 
 /** `log(softmax(x))` along `axis`, in nats, without overflow. */
 export function logSoftmax<A extends string>(x: Tensor<A>, axis: Names<A>): Tensor<A> {
   expectAxis("logSoftmax", x, axis);
-  const result: Tensor = node({
+  return node({
     op: "logSoftmax",
     inputs: [x],
-    axes: x.axes as string,
+    axes: x.axes,
     shape: x.shape,
     attributes: { axis },
-    derivative: (g) => [sub(g, mul(exp(result), sum(g, axis as string) as Tensor))],
+    derivative: (g, of) => [sub(g, mul(exp(of), sum(g, axis as string) as Tensor))],
   });
-  return result as Tensor<A>;
 }
 
 /**
