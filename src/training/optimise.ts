@@ -17,6 +17,11 @@ export interface Optimisation {
   readonly clipNorm?: number;
   /** Inputs of the objective that stay the same for all steps. */
   readonly fixed?: NamedValues;
+  /**
+   * What becomes of some weights after the optimiser's step, by name: ones that are kept normalised, running means of what is reported.
+   * The others stay as the step left them.
+   */
+  readonly after?: (weights: Tensors, metrics: Readonly<Record<string, Tensor<"">>>) => Tensors;
 }
 
 export interface OptimisationOptions {
@@ -44,11 +49,14 @@ export function compileOptimisation(what: Optimisation, options: OptimisationOpt
   const raw = pack(layout, Object.fromEntries(names.map((name, i) => [name, found[i]!])));
   const gradient = what.clipNorm ? clipByGlobalNorm(raw, what.clipNorm) : raw;
   const next = adamW(state, gradient, what.adamW);
+  const stepped = unpack(layout, next.parameters);
+  const parameters =
+    what.after === undefined ? next.parameters : pack(layout, { ...stepped, ...what.after(stepped, metrics) });
   const vector = (data: Float32Array): NamedValues[string] => values("parameter", [layout.size], data);
   return compileSteps(
     {
       state: {
-        parameters: { now: state.parameters, next: next.parameters },
+        parameters: { now: state.parameters, next: parameters },
         "adamw.m": { now: state.m, next: next.m },
         "adamw.v": { now: state.v, next: next.v },
       },
