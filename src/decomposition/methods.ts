@@ -6,7 +6,9 @@ import { withSites } from "../network/network.ts";
 import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
+import { apdMethod } from "./apd/method.ts";
 import type { Decomposition } from "./decomposition.ts";
+import { l3dMethod } from "./l3d/method.ts";
 import { ParameterDecomposition } from "./parameter/parameter-decomposition.ts";
 import { ownPresets, PUBLISHED } from "./parameter/presets.ts";
 import { importanceFunction, type SpdSettings, spdSettings } from "./parameter/settings.ts";
@@ -79,6 +81,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
         importanceFunction(document.settings as unknown as SpdSettings),
       ),
   },
+  apd: apdMethod,
+  l3d: l3dMethod,
 };
 
 /** The method called `name`, or the nearest name there is. */
