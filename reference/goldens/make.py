@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+import apd_step
 import arrangement
 import comparison
 import contraction
@@ -76,6 +77,8 @@ def decomposition() -> None:
     save("decomposition/importance-minimality.json", lines(spd_step.importances()))
     for name, step in spd_step.goldens().items():
         save(f"decomposition/spd-step-{name}.json", record(step))
+    for name, step in apd_step.goldens().items():
+        save(f"decomposition/apd-step-{name}.json", record(step))
     for name, case in importance_functions.goldens().items():
         save(f"decomposition/importance-{name}.json", record(case))
 
