@@ -15,8 +15,9 @@ export interface EmbeddingMlpShape {
 
 /** The network's function, its sites and its hook points. The output is `batch vocab`: one row of logits, whatever the number of tokens. */
 export function embeddingMlp({ vocab, context, dModel, dMlp }: EmbeddingMlpShape): Network {
-  const W_in: Site = { name: "blocks.0.mlp.W_in", dIn: dModel, dOut: dMlp };
-  const W_U: Site = { name: "unembed.W_U", dIn: dMlp, dOut: vocab };
+  const neurons = { kind: "neuron", count: dMlp } as const;
+  const W_in: Site = { name: "blocks.0.mlp.W_in", dIn: dModel, dOut: dMlp, units: { side: "out", ...neurons } };
+  const W_U: Site = { name: "unembed.W_U", dIn: dMlp, dOut: vocab, units: { side: "in", ...neurons } };
   const matrix = (given: Tensors, site: string): Tensor<"d_in d_out"> => relabel(given[site]!, "d_in d_out");
 
   const forward = (given: Tensors, tokens: Tensor, hooks: Hooks = {}): Tensor => {

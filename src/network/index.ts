@@ -7,6 +7,7 @@ export {
   passing,
   type Site,
   type Unembedding,
+  type Units,
   weightInputs,
   type WeightSpec,
   withSites,

@@ -3,7 +3,15 @@
  * deep linear network, whose output is a product of matrices times the input (Saxe, McClelland & Ganguli 2014).
  */
 import { add, einsum, relabel, relu, type Tensor, type Tensors } from "../tensor/index.ts";
-import { type HookPoint, type Hooks, type Network, passing, type Site, type WeightSpec } from "./network.ts";
+import {
+  type HookPoint,
+  type Hooks,
+  type Network,
+  passing,
+  type Site,
+  type Units,
+  type WeightSpec,
+} from "./network.ts";
 
 export interface MlpShape {
   /** How many numbers go in. */
@@ -28,9 +36,16 @@ export function mlp({ features, hidden, outputs, activation, bias }: MlpShape): 
   const sizes = [features, ...hidden, outputs];
   const layers = sizes.slice(1).map((dOut, l): Layer => {
     const dIn = sizes[l]!;
-    if (l === hidden.length) return { site: { name: "unembed.W_U", dIn, dOut }, ...(bias && { bias: "unembed.b_U" }) };
+    const neurons = (side: Units["side"], count: number): { units?: Units } =>
+      activation === "none" ? {} : { units: { side, kind: "neuron", count } };
+    if (l === hidden.length) {
+      // What it reads are neurons unless there is no layer before it.
+      const read = l === 0 ? {} : neurons("in", dIn);
+      return { site: { name: "unembed.W_U", dIn, dOut, ...read }, ...(bias && { bias: "unembed.b_U" }) };
+    }
     const block = `blocks.${l}.mlp`;
-    return { block, site: { name: `${block}.W_in`, dIn, dOut }, ...(bias && { bias: `${block}.b_in` }) };
+    const site = { name: `${block}.W_in`, dIn, dOut, ...neurons("out", dOut) };
+    return { block, site, ...(bias && { bias: `${block}.b_in` }) };
   });
 
   const matrix = (given: Tensors, site: string): Tensor<"d_in d_out"> => given[site] as Tensor<"d_in d_out">;

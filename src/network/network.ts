@@ -5,6 +5,16 @@
 import { named } from "../settings.ts";
 import { axisNames, type DType, input, type Tensor, type Tensors } from "../tensor/index.ts";
 
+/** The neurons or heads that lie along one side of a matrix, side by side and of one width: what a nonlinearity acts on one by one. */
+export interface Units {
+  /** Which side of the matrix faces them: it writes into them, or reads from them. */
+  readonly side: "in" | "out";
+  readonly kind: "neuron" | "head";
+  readonly count: number;
+  /** How often each is used: by how many query heads, where keys and values are shared; 1 where absent. */
+  readonly uses?: number;
+}
+
 /** A weight matrix that can be taken apart: it multiplies an activation `… d_in` from the right. */
 export interface Site {
   readonly name: string;
@@ -14,6 +24,8 @@ export interface Site {
   readonly features?: "in" | "out";
   /** The earlier site whose matrix this one is, transposed, where a network uses one matrix twice. */
   readonly transposeOf?: string;
+  /** The units it faces; absent where it faces none, or nothing nonlinear acts on them. */
+  readonly units?: Units;
 }
 
 /** A named weight, with its axes in memory order. */

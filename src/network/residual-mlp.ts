@@ -21,9 +21,10 @@ const layerNames = (layers: number): string[] => Array.from({ length: layers }, 
 /** The network's function, its sites and its hook points. `embed.W_E` is no site: it stays as it was drawn. */
 export function residualMlp({ features, dModel, dMlp, layers }: ResidualMlpShape): Network {
   const names = layerNames(layers);
-  const sites: readonly Site[] = names.flatMap((name) => [
-    { name: `${name}.mlp.W_in`, dIn: dModel, dOut: dMlp },
-    { name: `${name}.mlp.W_out`, dIn: dMlp, dOut: dModel },
+  const neurons = { kind: "neuron", count: dMlp } as const;
+  const sites: readonly Site[] = names.flatMap((name): Site[] => [
+    { name: `${name}.mlp.W_in`, dIn: dModel, dOut: dMlp, units: { side: "out", ...neurons } },
+    { name: `${name}.mlp.W_out`, dIn: dMlp, dOut: dModel, units: { side: "in", ...neurons } },
   ]);
   const siteNamed = new Map(sites.map((site) => [site.name, site]));
   const matrix = (given: Tensors, site: string): Tensor<"d_in d_out"> => relabel(given[site]!, "d_in d_out");

@@ -43,9 +43,10 @@ export interface RecurrentNetwork extends Network {
  * seen once for each position, in order, under a `pos` of size 1.
  */
 export function rnn({ features, hidden, outputs, positions }: RnnShape): RecurrentNetwork {
-  const W_in: Site = { name: "W_in", dIn: features, dOut: hidden };
-  const W_rec: Site = { name: "W_rec", dIn: hidden, dOut: hidden };
-  const W_out: Site = { name: "W_out", dIn: hidden, dOut: outputs };
+  const neurons = { kind: "neuron", count: hidden } as const;
+  const W_in: Site = { name: "W_in", dIn: features, dOut: hidden, units: { side: "out", ...neurons } };
+  const W_rec: Site = { name: "W_rec", dIn: hidden, dOut: hidden, units: { side: "out", ...neurons } };
+  const W_out: Site = { name: "W_out", dIn: hidden, dOut: outputs, units: { side: "in", ...neurons } };
 
   const matrix = (given: Tensors, site: string): Tensor<"d_in d_out"> => relabel(given[site]!, "d_in d_out");
   const product = (given: Tensors, site: Site, x: Tensor): Tensor<"batch hidden"> =>

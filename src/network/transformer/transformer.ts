@@ -16,7 +16,7 @@ import {
   type Tensors,
   transpose,
 } from "../../tensor/index.ts";
-import { type Hooks, type Network, passing, type Site, type WeightSpec } from "../network.ts";
+import { type Hooks, type Network, passing, type Site, type Units, type WeightSpec } from "../network.ts";
 import { attention } from "./attention.ts";
 import type { Block } from "./block.ts";
 import type { TransformerConfig } from "./config.ts";
@@ -40,19 +40,36 @@ export function isTransformer(network: Network): network is Transformer {
 const readsOf = (name: string): number => (name.endsWith("attn.W_O") ? 2 : 1);
 
 /** The matrices of the blocks, as sites: heads lie side by side along what `W_Q` writes and `W_O` reads. */
-function sitesOf(weights: readonly WeightSpec[]): Site[] {
+function sitesOf(config: TransformerConfig, weights: readonly WeightSpec[]): Site[] {
   return weights
     .filter(({ name }) => /^blocks\.\d+\.(attn|mlp)\.W_/.test(name))
     .map(({ name, shape }) => {
       const reads = readsOf(name);
-      return { name, dIn: sizeOf(shape.slice(0, reads)), dOut: sizeOf(shape.slice(reads)) };
+      const units = unitsOf(config, name.slice(name.lastIndexOf("W_")));
+      return { name, dIn: sizeOf(shape.slice(0, reads)), dOut: sizeOf(shape.slice(reads)), units };
     });
+}
+
+/** The heads or neurons that a matrix of a block faces. */
+function unitsOf({ attention, mlp }: TransformerConfig, matrix: string): Units {
+  const { heads, kvHeads } = attention;
+  switch (matrix) {
+    case "W_Q":
+      return { side: "out", kind: "head", count: heads };
+    case "W_K":
+    case "W_V":
+      return { side: "out", kind: "head", count: kvHeads, uses: heads / kvHeads };
+    case "W_O":
+      return { side: "in", kind: "head", count: heads };
+    default:
+      return { side: matrix === "W_out" ? "in" : "out", kind: "neuron", count: mlp!.dMlp };
+  }
 }
 
 /** The network's function, its sites and its hook points. */
 export function transformer(config: TransformerConfig): Transformer {
   const weights = transformerWeights(config);
-  const sites = sitesOf(weights);
+  const sites = sitesOf(config, weights);
   const siteNamed = new Map(sites.map((site) => [site.name, site]));
 
   const matrix = (given: Tensors, name: string): Tensor<"d_in d_out"> => {
