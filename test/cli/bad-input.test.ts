@@ -209,10 +209,10 @@ describe("what a path holds: exit 3", () => {
     ["the components' shapes", "linear1.V", "parts", ["judge", "parts"], /linear1\.(V|U|gate\.\w+): expected .* got /],
     [
       "the optimiser's shape",
-      "adamw.m",
+      "adamw.m/linear1.V",
       "parts",
       ["judge", "parts"],
-      /adamw\.m: expected f32 "parameter" of \d+, got f32 of 1$/,
+      /adamw\.m\/linear1\.V: expected f32 "d_in C" of \d+×\d+, got f32 of 1$/,
     ],
     [
       "the network's shapes",

@@ -9,7 +9,7 @@ import { compile, interpret, type NamedValues, type Values, values } from "../..
 import { tms } from "../../src/network/tms.ts";
 import { constant, gradients, input, type Key, mul, sum, type Tensor, type Tensors } from "../../src/tensor/index.ts";
 import { adamWScalars } from "../../src/training/adamw.ts";
-import { compileOptimisation, savedState, weightsOf } from "../../src/training/optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../src/training/optimise.ts";
 import { layoutOf } from "../../src/training/parameters.ts";
 import { expectClose } from "../expect-close.ts";
 import { golden } from "./load.ts";
@@ -134,7 +134,7 @@ describe.each(["tms-5-2", "tms-5-2-id"])("one whole step of SPD on %s", async (n
     const options = { layout, objective, start: numbersOf(step.parameters), fixed: numbersOf(step.weights) };
     const stepper = await compileOptimisation(options, { threads: 1 });
     await stepper.advance([{ key, scalars: adamWScalars(1, config.learningRate) }]);
-    const after = weightsOf(layout, savedState(layout)(stepper.state()));
+    const after = weightsIn(savedState(layout)(stepper.state()));
     for (const [n, data] of Object.entries(step.afterOneStep)) {
       const { axes, shape } = step.parameters[n]!;
       // A first step moves each weight by the learning rate; a thousandth of that is the allowance.
