@@ -12,6 +12,8 @@ export interface Site {
   readonly dOut: number;
   /** Which side of the matrix runs over input features, where one does and what each feature needs is known. */
   readonly features?: "in" | "out";
+  /** The earlier site whose matrix this one is, transposed, where a network uses one matrix twice. */
+  readonly transposeOf?: string;
 }
 
 /** A named weight, with its axes in memory order. */

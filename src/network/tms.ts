@@ -21,7 +21,7 @@ export interface TmsShape {
 export function tms({ features, hidden, identity }: TmsShape): Network {
   const linear1: Site = { name: "linear1", dIn: features, dOut: hidden, features: "in" };
   const middle: Site = { name: "identity", dIn: hidden, dOut: hidden };
-  const linear2: Site = { name: "linear2", dIn: hidden, dOut: features, features: "out" };
+  const linear2: Site = { name: "linear2", dIn: hidden, dOut: features, features: "out", transposeOf: "linear1" };
   const weights: readonly WeightSpec[] = [
     { name: "W", axes: "feature hidden", shape: [features, hidden] },
     { name: "b", axes: "feature", shape: [features] },

@@ -1,6 +1,6 @@
 /** A loss over named weights made into a compiled training step: flat parameters, gradients, AdamW, metrics. */
-import { compileSteps, type Device, type NamedValues, type StepProgram, type Stepper, values } from "../engine/index.ts";
-import { gradients, mul, type Tensor, type Tensors } from "../tensor/index.ts";
+import { compileSteps, type Device, type NamedValues, narrow, type StepProgram, type Stepper, values } from "../engine/index.ts";
+import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
 import { adamW, adamWInputs, type AdamWOptions, type AdamWState } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
 import { type Layout, pack, packValues, unpack, unpackValues } from "./parameters.ts";
@@ -21,10 +21,15 @@ export interface StepObjective {
   readonly metrics: Readonly<Record<string, Tensor<"">>> & { readonly loss: Tensor<""> };
   /** What else the loss is differentiated by. */
   readonly wrt?: readonly Tensor[];
-  /** State of its own that a step carries over, given the loss's gradients by `wrt`. */
-  readonly carried?: (gradients: readonly Tensor[]) => StepProgram["state"];
-  /** What weights are multiplied by after the optimiser's step, by name; absent ones are not. */
-  readonly decay?: Tensors;
+  /** Values of the forward pass that `carried` and `after` want. */
+  readonly values?: Tensors;
+  /** State of its own that a step carries over, from the loss's gradients by `wrt` and `values`. */
+  readonly carried?: (gradients: readonly Tensor[], values: Tensors) => StepProgram["state"];
+  /**
+   * What becomes of some weights after the optimiser's step, by name: ones that are kept normalised, running means of what is reported.
+   * The others stay as the step left them.
+   */
+  readonly after?: (weights: Tensors, values: Tensors) => Tensors;
 }
 
 /** What is optimised, and how. */
@@ -41,6 +46,8 @@ export interface GroupedOptimisation {
 export interface Optimisation extends Omit<ParameterGroup, "name">, Pick<GroupedOptimisation, "start" | "fixed"> {
   /** The loss and whatever else is to be reported, from the weights. */
   readonly objective: (weights: Tensors) => StepObjective["metrics"];
+  /** See `StepObjective`; it gets the metrics. */
+  readonly after?: (weights: Tensors, metrics: StepObjective["metrics"]) => Tensors;
 }
 
 export interface OptimisationOptions {
@@ -55,11 +62,14 @@ const MEANS = { m: "adamw.m/", v: "adamw.v/" } as const;
 
 /** Compiles the step; each one wants the scalars of `adamWScalars`. */
 export function compileOptimisation(
-  { objective, start, fixed, ...group }: Optimisation,
+  { objective, after, start, fixed, ...group }: Optimisation,
   options: OptimisationOptions = {},
 ): Promise<Stepper> {
-  const what = { groups: [{ name: "", ...group }], start, objective: (w: Tensors) => ({ metrics: objective(w) }) };
-  return compileGroups({ ...what, ...(fixed && { fixed }) }, options);
+  const whole = (weights: Tensors): StepObjective => {
+    const metrics = objective(weights);
+    return { metrics, ...(after && { values: metrics, after: after as NonNullable<StepObjective["after"]> }) };
+  };
+  return compileGroups({ groups: [{ name: "", ...group }], start, objective: whole, ...(fixed && { fixed }) }, options);
 }
 
 /** Compiles a step over several groups; each one wants the scalars of `adamWScalars` for every group. */
@@ -67,14 +77,18 @@ export function compileGroups(what: GroupedOptimisation, options: OptimisationOp
   const { groups, start, fixed = {} } = what;
   const states = groups.map(({ layout, name }) => adamWInputs(layout.size, name));
   const weights = Object.assign({}, ...groups.map(({ layout }, i) => unpack(layout, states[i]!.parameters))) as Tensors;
-  const { metrics, wrt = [], carried, decay = {} } = what.objective(weights);
+  const { wrt = [], values: wanted = {}, carried, after, ...given } = what.objective(weights);
   const names = groups.flatMap(({ layout }) => layout.entries.map(({ name }) => name));
-  const found = gradients(metrics.loss, [...names.map((name) => weights[name]!), ...wrt]);
+  const leaves = [...names.map((name) => weights[name]!), ...wrt];
+  // Before gradients are taken: what nobody reads then has none.
+  const { metrics, values } = narrowed(given.metrics, wanted, leaves);
+  const found = gradients(metrics.loss, leaves);
   const byName = Object.fromEntries(names.map((name, i) => [name, found[i]!]));
-  const own = carried?.(found.slice(names.length)) ?? {};
+  const own = carried?.(found.slice(names.length), values) ?? {};
+  const changed = (stepped: Tensors): Tensors => after?.(stepped, values) ?? {};
   return compileSteps(
     {
-      state: { ...Object.assign({}, ...groups.map((group, i) => updated(group, states[i]!, byName, decay))), ...own },
+      state: { ...Object.assign({}, ...groups.map((group, i) => updated(group, states[i]!, byName, changed))), ...own },
       metrics,
       fixed: Object.keys(fixed),
     },
@@ -89,29 +103,41 @@ export function compileGroups(what: GroupedOptimisation, options: OptimisationOp
   );
 }
 
+/** Metrics and values as one program, in which what nobody reads is left out. */
+function narrowed(
+  metrics: StepObjective["metrics"],
+  values: Tensors,
+  leaves: readonly Tensor[],
+): { readonly metrics: StepObjective["metrics"]; readonly values: Tensors } {
+  const under = (prefix: string, named: Tensors): [string, Tensor][] =>
+    Object.entries(named).map(([name, tensor]) => [prefix + name, tensor]);
+  const found = narrow(Object.fromEntries([...under("metric:", metrics), ...under("value:", values)]), leaves) as Tensors;
+  const of = (prefix: string, named: Tensors): Tensors =>
+    Object.fromEntries(Object.keys(named).map((name) => [name, found[prefix + name]!]));
+  return { metrics: of("metric:", metrics) as StepObjective["metrics"], values: of("value:", values) };
+}
+
 /** A group's state, now and after the step. */
 function updated(
   { name, layout, clipNorm, adamW: options }: ParameterGroup,
   state: AdamWState,
   byName: Tensors,
-  decay: Tensors,
+  after: (stepped: Tensors) => Tensors,
 ): StepProgram["state"] {
   const raw = pack(layout, byName);
   const gradient = clipNorm ? clipByGlobalNorm(raw, clipNorm) : raw;
   const next = adamW(state, gradient, options, name);
+  const stepped = unpack(layout, next.parameters);
+  const changed = after(stepped);
+  const unchanged = Object.keys(changed).length === 0;
   return {
-    [`${name}parameters`]: { now: state.parameters, next: decayed(layout, next.parameters, decay) },
+    [`${name}parameters`]: {
+      now: state.parameters,
+      next: unchanged ? next.parameters : pack(layout, { ...stepped, ...changed }),
+    },
     [`${name}adamw.m`]: { now: state.m, next: next.m },
     [`${name}adamw.v`]: { now: state.v, next: next.v },
   };
-}
-
-function decayed(layout: Layout, parameters: Tensor<"parameter">, decay: Tensors): Tensor<"parameter"> {
-  if (!layout.entries.some(({ name }) => decay[name] !== undefined)) return parameters;
-  const weights = unpack(layout, parameters);
-  const scaled = ({ name }: { name: string }): Tensor =>
-    decay[name] === undefined ? weights[name]! : (mul(weights[name]!, decay[name]) as Tensor);
-  return pack(layout, Object.fromEntries(layout.entries.map((entry) => [entry.name, scaled(entry)])));
 }
 
 function initialState({ name, layout }: ParameterGroup, start: NamedValues): NamedValues {

@@ -5,6 +5,7 @@ import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } fr
 import type { Tensor, Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
+import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./objective.ts";
 import { fromRows, maskedProduct, rowsOf, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
@@ -41,7 +42,7 @@ export class ParameterDecomposition implements Decomposition {
     this.importance = importance;
     const wanted = [...network.weights, ...componentWeights(slotsOf(this.sites, components), importance)];
     const given = { ...weights, ...components };
-    this.values = Object.fromEntries(wanted.map((spec) => [spec.name, expectWeight(spec, given)]));
+    this.values = expectWeights(wanted, given);
     this.tensors = weightInputs(wanted);
     this.components = this.sites.flatMap((site) =>
       Array.from({ length: this.componentCount(site.name) }, (_, component) => ({
@@ -90,17 +91,4 @@ function countOf(named: NamedValues, name: string, axis: number): number {
   const found = named[name];
   if (found === undefined) throw new MechanistError("BadFile", `components: expected ${name}, got none`);
   return found.shape[axis]!;
-}
-
-function expectWeight(spec: WeightSpec, given: NamedValues): NamedValues[string] {
-  const found = given[spec.name];
-  if (found === undefined) throw new MechanistError("BadFile", `components: expected ${spec.name}, got none`);
-  const fits = found.shape.length === spec.shape.length && spec.shape.every((size, i) => found.shape[i] === size);
-  if (!fits) {
-    throw new MechanistError(
-      "BadFile",
-      `components: ${spec.name}: expected "${spec.axes}" of ${spec.shape.join("×")}, got ${found.shape.join("×")}`,
-    );
-  }
-  return { ...found, axes: spec.axes };
 }
