@@ -34,6 +34,11 @@ export interface Decomposition {
   /** How much each component matters on each input: causal importance, |latent|, … `C batch` for each site. */
   activity(x: Tensor): Masks;
   /**
+   * How strongly each component acts on each input, where it is known: the length of what it writes, with the sign of what it reads.
+   * `C batch` for each site.
+   */
+  activations?(x: Tensor): Masks;
+  /**
    * The network's output with components masked.
    *
    * A site without masks runs on the network's own weights. `remainder` keeps (1) or removes (0) what is left over; it is

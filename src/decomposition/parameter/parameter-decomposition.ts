@@ -2,13 +2,21 @@
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
 import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
-import type { Tensor, Tensors } from "../../tensor/index.ts";
+import { mul, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./objective.ts";
-import { fromRows, maskedProduct, rowsOf, subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
+import {
+  fromRows,
+  innerActivation,
+  maskedProduct,
+  rowsOf,
+  subcomponentsOf,
+  subcomponentWeights,
+  weightDelta,
+} from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
@@ -69,6 +77,20 @@ export class ParameterDecomposition implements Decomposition {
   activity(x: Tensor): Masks {
     const { importances } = cleanRun(this.network, this.tensors, this.tensors, this.importance, x);
     return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
+  }
+
+  /** `h_c ‖U_c‖` with `h_c = V_c · a`, which is the same however a subcomponent's length is shared between V and U. */
+  activations(x: Tensor): Masks {
+    const found: Record<string, Tensor<"C batch">> = {};
+    this.network.forward(this.tensors, x, {
+      matmul: (site, activation) => {
+        if (!this.sites.some(({ name }) => name === site.name)) return undefined;
+        const parts = subcomponentsOf(this.tensors, site);
+        found[site.name] = mul(innerActivation(rowsOf(activation), parts), sqrt(sum(square(parts.U), "d_out")));
+        return undefined;
+      },
+    });
+    return found;
   }
 
   masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {

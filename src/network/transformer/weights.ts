@@ -22,7 +22,8 @@ function normWeights({ norm, dModel }: TransformerConfig, name: string): WeightS
   return norm.kind === "layer" ? [vector("w"), vector("b")] : [vector("w")];
 }
 
-function blockWeights(config: TransformerConfig, name: string): WeightSpec[] {
+/** The weights of one block, called `<name>.attn.W_Q` and so on. */
+export function blockWeights(config: TransformerConfig, name: string): WeightSpec[] {
   const { dModel, attention, mlp, norm } = config;
   const { heads, kvHeads, dHead } = attention;
   const weights: WeightSpec[] = [...normWeights(config, `${name}.ln1`)];
