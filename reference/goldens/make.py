@@ -12,6 +12,7 @@ import arrangement
 import comparison
 import contraction
 import elementwise
+import importance_functions
 import normalization
 import spd_step
 from case import Case, solve
@@ -74,6 +75,8 @@ def decomposition() -> None:
     save("decomposition/importance-minimality.json", lines(spd_step.importances()))
     for name, step in spd_step.goldens().items():
         save(f"decomposition/spd-step-{name}.json", record(step))
+    for name, case in importance_functions.goldens().items():
+        save(f"decomposition/importance-{name}.json", record(case))
 
 
 def randomness() -> None:

@@ -75,19 +75,12 @@ function encodeProgram(
 ): Uint8Array {
   const emitter = new Emitter(featuresOf(device));
   const lowered = lower(emitter, Object.values(outputs), (x) => ({ name: inputName(x), dims: x.shape }));
-  // A node that makes an output writes it under the output's name; only what is asked for twice, or made by no node, is copied.
-  const made = new Set(emitter.nodes.flatMap((node) => node.outputs));
-  const names = new Map<string, string>();
-  const infos = Object.entries(outputs).map(([name, x], i) => {
-    const from = lowered[i]!.name;
-    if (made.has(from) && !names.has(from)) names.set(from, `out:${name}`);
-    else emitter.emitInto("Identity", [from], [`out:${name}`]);
+  const infos = Object.entries(outputs).map(([name, x]) => {
     return { name: `out:${name}`, element: ELEMENT_OF[x.dtype], dims: x.shape };
   });
-  const named = (list: readonly string[]): readonly string[] => list.map((name) => names.get(name) ?? name);
   return encodeModel({
     name: "program",
-    nodes: emitter.nodes.map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) })),
+    nodes: emitter.nodesFor(lowered.map(({ name }, i) => [name, infos[i]!.name])),
     initializers: emitter.initializers,
     inputs: inputs.map(inputInfo),
     outputs: infos,

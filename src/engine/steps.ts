@@ -111,7 +111,7 @@ function takeApart(program: StepProgram): Parts {
 }
 
 /** The step's nodes, with outputs `next:…` and `metric:…`. */
-function lowerStep(parts: Parts, device: Device, prefix: string): Emitter {
+function lowerStep(parts: Parts, device: Device, prefix: string): Pick<Graph, "nodes" | "initializers"> {
   const emitter = new Emitter(featuresOf(device), prefix);
   const given = (x: NodeOf<"input">): OnnxValue => ({
     name: parts.fixed.includes(x) ? inputName(x) : prefix + inputName(x),
@@ -119,10 +119,9 @@ function lowerStep(parts: Parts, device: Device, prefix: string): Emitter {
   });
   const outputs = [...parts.state.map((s) => s.next), ...parts.metrics.map((m) => m.value)];
   const names = [...parts.state.map((s) => `next:${s.name}`), ...parts.metrics.map((m) => `metric:${m.name}`)];
-  lower(emitter, outputs, given).forEach((value, i) =>
-    emitter.emitInto("Identity", [value.name], [prefix + names[i]!]),
-  );
-  return emitter;
+  const lowered = lower(emitter, outputs, given);
+  const nodes = emitter.nodesFor(lowered.map(({ name }, i) => [name, prefix + names[i]!]));
+  return { nodes, initializers: emitter.initializers };
 }
 
 const stateInfo = (x: Tensor, name: string): Graph["inputs"][number] => ({
@@ -132,11 +131,9 @@ const stateInfo = (x: Tensor, name: string): Graph["inputs"][number] => ({
 });
 
 function stepGraph(parts: Parts, device: Device): Graph {
-  const emitter = lowerStep(parts, device, "");
   return {
     name: "step",
-    nodes: emitter.nodes,
-    initializers: emitter.initializers,
+    ...lowerStep(parts, device, ""),
     inputs: [...parts.state.map((s) => s.now), ...parts.perStep, ...parts.fixed].map(inputInfo),
     outputs: [
       ...parts.state.map((s) => stateInfo(s.next, `next:${s.name}`)),
@@ -147,7 +144,6 @@ function stepGraph(parts: Parts, device: Device): Graph {
 
 function loopGraph(parts: Parts, device: Device): Graph {
   const prefix = "step/";
-  const emitter = lowerStep(parts, device, prefix);
   const inside = [...parts.state.map((s) => s.now), ...parts.perStep];
   const outputs = [
     ...parts.state.map((s) => stateInfo(s.next, `next:${s.name}`)),
@@ -155,8 +151,7 @@ function loopGraph(parts: Parts, device: Device): Graph {
   ];
   const body: Graph = {
     name: "step",
-    nodes: emitter.nodes,
-    initializers: emitter.initializers,
+    ...lowerStep(parts, device, prefix),
     inputs: inside.map((x) => ({ ...inputInfo(x), name: prefix + inputName(x) })),
     outputs: outputs.map((o) => ({ ...o, name: prefix + o.name })),
   };

@@ -1,4 +1,5 @@
 /** What a trainable network is: how it is made, fed, trained, and what it has learnt. */
+import type { TokenNames } from "../data/token-names.ts";
 import type { NamedValues } from "../engine/index.ts";
 import type { Network } from "../network/network.ts";
 import type { Preset, SettingsSchema } from "../settings.ts";
@@ -44,5 +45,7 @@ export interface Target {
   tables?(settings: TrainDocument["settings"]): NamedValues | Promise<NamedValues>;
   /** A batch of the data it is trained on, as a traced program of draws called `name`, and of the tables. */
   batch(name: string, settings: TrainDocument["settings"], batch: number): Tensor;
+  /** How its tokens read; absent, as their numbers. */
+  tokens?(settings: TrainDocument["settings"]): TokenNames | Promise<TokenNames>;
   train(settings: TrainDocument["settings"], options?: LoopOptions): Promise<Trained>;
 }

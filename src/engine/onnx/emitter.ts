@@ -63,6 +63,28 @@ export class Emitter {
     this.nodes.push({ op, domain: "", inputs, outputs, attributes });
   }
 
+  /**
+   * All nodes, with values under the names of the graph's outputs. A node that makes an output writes it under that name; only what is asked
+   * for twice, or made by no node, is copied.
+   *
+   * @param outputs a value's name here, and the output's
+   */
+  nodesFor(outputs: readonly (readonly [value: string, output: string])[]): readonly OnnxNode[] {
+    const made = new Set(this.nodes.flatMap((node) => node.outputs));
+    const names = new Map<string, string>();
+    const copies: OnnxNode[] = [];
+    for (const [value, output] of outputs) {
+      if (made.has(value) && !names.has(value)) names.set(value, output);
+      else copies.push({ op: "Identity", domain: "", inputs: [value], outputs: [output], attributes: {} });
+    }
+    const named = (list: readonly string[]): readonly string[] => list.map((name) => names.get(name) ?? name);
+    return [...this.nodes, ...copies].map((node) => ({
+      ...node,
+      inputs: named(node.inputs),
+      outputs: named(node.outputs),
+    }));
+  }
+
   /** A constant, stored once however often it is asked for. */
   constant(element: Element, dims: readonly number[], data: ArrayLike<number>): string {
     const key = `${element} ${dims.join()} ${Array.from(data).join()}`;

@@ -202,6 +202,7 @@ export const storiesTarget: Target = {
   title: (settings) => `stories-${asStories(settings).layers}-${asStories(settings).width}`,
   network: (settings) => storiesNetwork(asStories(settings)),
   tables: (settings) => ({ stories: tableOf(trainingStories(asStories(settings)), asStories(settings).context) }),
+  tokens: () => ({ text: (id) => STORY_VOCABULARY.words[id] ?? String(id), separator: " ", padding: pad }),
   batch: (name, settings, batch) =>
     slice(rows(name, asStories(settings), batch), "pos", 0, asStories(settings).context),
   train: (settings, options) => trainStories(asStories(settings), options),

@@ -212,6 +212,10 @@ export const textTarget: Target = {
     const text = asText(settings);
     return { windows: tableOf(text, await preparedText(text)) };
   },
+  tokens: async (settings) => {
+    const { tokenizer } = await preparedText(asText(settings));
+    return { text: (id) => tokenizer.tokenText(id), separator: "" };
+  },
   batch: (name, settings, batch) => slice(drawn(name, asText(settings), batch), "pos", 0, asText(settings).context),
   train: (settings, options) => trainText(asText(settings), options),
 };
