@@ -9,8 +9,9 @@ import { targetNamed } from "../training/targets.ts";
 import type { Decomposition } from "./decomposition.ts";
 import { ParameterDecomposition } from "./parameter/parameter-decomposition.ts";
 import { ownPresets, PUBLISHED } from "./parameter/presets.ts";
-import { importanceFunction, type SpdSettings, spdSettings } from "./parameter/settings.ts";
-import { spd } from "./parameter/spd.ts";
+import { importanceFunction } from "./parameter/importance/settings.ts";
+import { decomposeParameters } from "./parameter/run.ts";
+import { type ParameterSettings, parameterSettings } from "./parameter/settings.ts";
 
 /** Everything needed to take a network apart again. */
 export interface DecomposeDocument {
@@ -53,7 +54,7 @@ const networkOf = ({ target, settings }: TrainDocument): ReturnType<ReturnType<t
 export const METHODS: Readonly<Record<string, Method>> = {
   spd: {
     summary: "stochastic parameter decomposition: rank-one subcomponents of weights, with scalar gates",
-    schema: spdSettings,
+    schema: parameterSettings,
     // Verdicts know only what the mechanisms of networks of features should be; without one a result would look like more than it is.
     objection: (target) =>
       networkOf(target).sites.some(({ features }) => features !== undefined)
@@ -61,7 +62,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
         : "a network of features, tms for instance; the others cannot be judged yet",
     presets: (target) => ({ ...ownPresets(networkOf(target)), ...PUBLISHED }),
     run: async (document, weights, options) => {
-      const settings = document.settings as unknown as SpdSettings;
+      const settings = document.settings as unknown as ParameterSettings;
       const { target } = document;
       const { featureProbability, keepEmpty } = settings;
       const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
@@ -69,14 +70,14 @@ export const METHODS: Readonly<Record<string, Method>> = {
         targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
       const tables = await targetNamed(target.target).tables?.(target.settings);
       const network = withSites(networkOf(target), settings.sites);
-      return spd({ network, weights, batch, ...(tables && { tables }) }, settings, options);
+      return decomposeParameters({ network, weights, batch, ...(tables && { tables }) }, settings, options);
     },
     open: (document, weights, components) =>
       new ParameterDecomposition(
-        withSites(networkOf(document.target), (document.settings as unknown as SpdSettings).sites),
+        withSites(networkOf(document.target), (document.settings as unknown as ParameterSettings).sites),
         weights,
         components,
-        importanceFunction(document.settings as unknown as SpdSettings),
+        importanceFunction(document.settings as unknown as ParameterSettings),
       ),
   },
 };

@@ -1,5 +1,13 @@
 /** A loss over named weights made into a compiled training step: flat parameters, gradients, AdamW, metrics. */
-import { compileSteps, type Device, type NamedValues, narrow, type StepProgram, type Stepper, values } from "../engine/index.ts";
+import {
+  compileSteps,
+  type Device,
+  type NamedValues,
+  narrow,
+  type StepProgram,
+  type Stepper,
+  values,
+} from "../engine/index.ts";
 import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
 import { adamW, adamWInputs, type AdamWOptions, type AdamWState } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
@@ -111,7 +119,10 @@ function narrowed(
 ): { readonly metrics: StepObjective["metrics"]; readonly values: Tensors } {
   const under = (prefix: string, named: Tensors): [string, Tensor][] =>
     Object.entries(named).map(([name, tensor]) => [prefix + name, tensor]);
-  const found = narrow(Object.fromEntries([...under("metric:", metrics), ...under("value:", values)]), leaves) as Tensors;
+  const found = narrow(
+    Object.fromEntries([...under("metric:", metrics), ...under("value:", values)]),
+    leaves,
+  ) as Tensors;
   const of = (prefix: string, named: Tensors): Tensors =>
     Object.fromEntries(Object.keys(named).map((name) => [name, found[prefix + name]!]));
   return { metrics: of("metric:", metrics) as StepObjective["metrics"], values: of("value:", values) };

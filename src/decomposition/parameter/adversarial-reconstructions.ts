@@ -142,7 +142,8 @@ function merged(what: Masking, attacked: Readonly<Record<string, SiteMask>>): Si
   const isAttacked = overRows(cast(less(draw, settings.adversarialFraction), "f32"), rows) as Tensor<"batch">;
   const others = sub(1, isAttacked) as Tensor<"batch">;
   const random = routed(what, `${stream}merged/route`, drawnMasks(what, `${stream}merged`, network.sites));
-  const choose = (a: Tensor, b: Tensor): Tensor => add(mul(a, isAttacked) as Tensor, mul(b, others) as Tensor) as Tensor;
+  const choose = (a: Tensor, b: Tensor): Tensor =>
+    add(mul(a, isAttacked) as Tensor, mul(b, others) as Tensor) as Tensor;
   return Object.fromEntries(
     Object.entries(attacked).map(([site, { mask, remainder }]) => {
       const other = random[site]!;

@@ -209,7 +209,9 @@ export function ascend(
     const change = div(mul(mean, stepSize), add(mul(sqrt(size), correction), EPSILON)) as Tensor;
     const moved = clamp(add(r[name]!, change) as Tensor, 0, 1);
     const choose = (after: Tensor, before: Tensor): Tensor =>
-      stopGradient(touched === undefined ? after : (add(before, mul(touched, sub(after, before) as Tensor) as Tensor) as Tensor));
+      stopGradient(
+        touched === undefined ? after : (add(before, mul(touched, sub(after, before) as Tensor) as Tensor) as Tensor),
+      );
     next.r[name] = choose(moved, r[name]!);
     next.m[name] = choose(mean, m[name]!);
     next.v[name] = choose(size, v[name]!);
@@ -248,7 +250,9 @@ export function persistentStep(
     next: (slopes) => {
       const after = ascend({ ...state, r: sources }, slopes, adversary.warmUps, adversary, touched);
       const parts = (["r", "m", "v"] as const).flatMap((part) =>
-        specs.map(({ name }) => [stateName(part, name), { now: before[part][name]!, next: after[part][name]! }] as const),
+        specs.map(
+          ({ name }) => [stateName(part, name), { now: before[part][name]!, next: after[part][name]! }] as const,
+        ),
       );
       return Object.fromEntries(parts);
     },
@@ -259,7 +263,11 @@ export function persistentStep(
 export function drawnParticles(name: string, { particles }: AdversaryShape, { example }: Rows): Tensor {
   const sizes = { particle: particles, example };
   const chosen = floor(mul(uniform(name, "example", { example }), particles));
-  const index = constant("particle", { particle: particles }, Array.from({ length: particles }, (_, i) => i));
+  const index = constant(
+    "particle",
+    { particle: particles },
+    Array.from({ length: particles }, (_, i) => i),
+  );
   return cast(equal(broadcast(index, "particle example", sizes), chosen) as Tensor, "f32");
 }
 

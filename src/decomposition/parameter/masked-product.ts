@@ -44,11 +44,7 @@ export function maskedProduct(
 ): Tensor<"batch d_out"> {
   const left = remainder === undefined ? mask : (sub(mask, remainder) as Tensor<"C batch">);
   const kept = route === undefined ? left : mul(left, route);
-  const product = einsum(
-    "C batch, C d_out -> batch d_out",
-    mul(innerActivation(activation, parts), kept),
-    parts.U,
-  );
+  const product = einsum("C batch, C d_out -> batch d_out", mul(innerActivation(activation, parts), kept), parts.U);
   const share = wholeShare(remainder, route);
   if (share === undefined) return product;
   const whole = einsum("batch d_in, d_in d_out -> batch d_out", activation, W);

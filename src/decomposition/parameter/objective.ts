@@ -8,8 +8,8 @@
  *
  * A targeted decomposition has a second stream of data, everything else, on which the remainder stays whole (tPD).
  */
-import { MechanistError } from "../../error.ts";
 import type { Network } from "../../network/network.ts";
+import { namesLike } from "../../network/site-patterns.ts";
 import { add, max, maximum, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
 import type { StepObjective } from "../../training/optimise.ts";
 import { freshReconstruction, persistentReconstruction } from "./adversarial-reconstructions.ts";
@@ -19,8 +19,8 @@ import { rowsIn } from "./masked-product.ts";
 import { masked, type Masking, drawnMasks, passiveReconstructions, type Term, wholeLike } from "./reconstructions.ts";
 import { scheduledTensors } from "./schedules.ts";
 import type { ParameterSettings } from "./settings.ts";
-import { slotsIn } from "./subcomponents.ts";
 import { carriedMeans, sparsity } from "./sparsity.ts";
+import { slotsIn } from "./subcomponents.ts";
 import { unusedDecay } from "./unused-decay.ts";
 import { weightTerms } from "./weight-terms.ts";
 
@@ -143,9 +143,9 @@ function times(scale: number | Tensor<"">, weight: number): number | Tensor<""> 
 
 /** The hook points whose names a pattern fits. */
 function pointsLike({ points }: Network, pattern: string): string[] {
-  const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
-  const found = points.map(({ name }) => name).filter((name) => new RegExp(`^${parts.join(".*")}$`).test(name));
-  if (found.length > 0) return found;
-  const some = points.slice(0, 8).map(({ name }) => name);
-  throw new MechanistError("BadArgument", `hiddenPoints: expected some of ${some.join(", ")}, …, got ${pattern}`);
+  return namesLike(
+    "hiddenPoints",
+    pattern,
+    points.map(({ name }) => name),
+  );
 }

@@ -33,7 +33,10 @@ export function masked(what: Masking, masks: SiteMasks): Tensor<""> {
 }
 
 /** The same with the values at the hook points that the clean run looked at. */
-function maskedWith({ network, weights, components, x, clean }: Masking, masks: SiteMasks): { error: Tensor<"">; at: Tensors } {
+function maskedWith(
+  { network, weights, components, x, clean }: Masking,
+  masks: SiteMasks,
+): { error: Tensor<"">; at: Tensors } {
   const at: Record<string, Tensor> = {};
   const output = network.forward(weights, x, {
     ...maskedHooks(components, masks),
@@ -54,7 +57,8 @@ export function drawnMasks(what: Masking, name: string, sites: readonly Site[]):
       const { lower } = clean.importances[site.name]!;
       const mask = randomMask(lower, `${name}/${site.name}`, settings.sampling);
       if (what.remainder === "absent") return [site.name, { mask }];
-      const remainder = what.remainder === "whole" ? scalar(1) : uniform(`${name}/${site.name}/delta`, "batch", { batch });
+      const remainder =
+        what.remainder === "whole" ? scalar(1) : uniform(`${name}/${site.name}/delta`, "batch", { batch });
       return [site.name, { mask, remainder }];
     }),
   );
@@ -110,14 +114,20 @@ export function passiveReconstructions(what: Masking): Term[] {
     ["stochasticRecon", () => draws("stochastic", (name) => masked(what, drawnMasks(what, name, sites)))],
     [
       "layerwiseRecon",
-      () =>
-        draws("layerwise", (name) => meanOf(sites.map((site) => masked(what, drawnMasks(what, name, [site]))))),
+      () => draws("layerwise", (name) => meanOf(sites.map((site) => masked(what, drawnMasks(what, name, [site]))))),
     ],
     [
       "subsetRecon",
       () => draws("subset", (name) => masked(what, routed(what, `${name}/route`, drawnMasks(what, name, sites)))),
     ],
-    ["ciMaskedRecon", () => masked(what, fixed((g) => g))],
+    [
+      "ciMaskedRecon",
+      () =>
+        masked(
+          what,
+          fixed((g) => g),
+        ),
+    ],
     ["unmaskedRecon", () => masked(what, fixed(wholeLike))],
     [
       "hiddenRecon",

@@ -46,7 +46,8 @@ export function sparsity(
   if (settings.frequencyMinimality === 0) return { importance, means: {} };
   const reference = settings.frequencyReference === 0 ? rows : settings.frequencyReference;
   const counted = settings.frequencyOf === "penalty" ? penalty : { p: 1 };
-  if (!keepsMeans(settings)) return { importance, frequency: frequencyMinimality(upper, reference, counted), means: {} };
+  if (!keepsMeans(settings))
+    return { importance, frequency: frequencyMinimality(upper, reference, counted), means: {} };
   const { loss, next } = runningFrequencyMinimality(upper, reference, counted, {
     means: sites.map((site, i) => input(meanName(site), "C", { C: upper[i]!.shape[0]! })),
     decay: decayOf(settings.frequencyHalfLife),

@@ -5,6 +5,7 @@
 import type { NamedValues } from "../../engine/index.ts";
 import { values } from "../../engine/index.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
+import type { Slots } from "./importance/importance.ts";
 import {
   axisSize,
   einsum,
@@ -49,6 +50,11 @@ export function subcomponentsOf(tensors: Tensors, site: Site): Subcomponents {
     V: tensors[`${site.name}.V`] as Tensor<"d_in C">,
     U: tensors[`${site.name}.U`] as Tensor<"C d_out">,
   };
+}
+
+/** How many slots sites have among named tensors. */
+export function slotsIn(sites: readonly Site[], tensors: Tensors): Slots[] {
+  return sites.map((site) => ({ site, C: axisSize(subcomponentsOf(tensors, site).V, "C") }));
 }
 
 /** What the subcomponents of a site leave over: `W - Σ_c V_c U_c`. */

@@ -1,7 +1,7 @@
 /** Decay of components that nothing needs (tPD, CI-scaled weight decay). */
 import type { Site } from "../../network/network.ts";
 import { input, mul, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { COMPONENTS_GROUP } from "./groups.ts";
+import { componentsGroup } from "./groups.ts";
 import type { ParameterSettings } from "./settings.ts";
 
 /** After the optimiser's step, `V` and `U` of component c are multiplied by `1 - rate · decay · (1 - greatest_c)`. */
@@ -10,7 +10,7 @@ export function unusedDecay(
   settings: ParameterSettings,
 ): (weights: Tensors, values: Tensors) => Tensors {
   return (weights, values) => {
-    const rate = input(`${COMPONENTS_GROUP(settings)}learningRate`, "", {});
+    const rate = input(`${componentsGroup(settings)}learningRate`, "", {});
     return Object.fromEntries(
       sites.flatMap(({ name }) => {
         const unused = sub(1, values[`greatest/${name}`]! as Tensor<"C">);

@@ -24,12 +24,7 @@ export function weightTerms(
 }
 
 /** How far components are from adding up to the network's matrices, in either form. */
-export function faithfulnessOf(
-  network: Network,
-  weights: Tensors,
-  components: Tensors,
-  relative: boolean,
-): Tensor<""> {
+export function faithfulnessOf(network: Network, weights: Tensors, components: Tensors, relative: boolean): Tensor<""> {
   const sites = network.sites.map((site: Site) => {
     const W = network.matrix(weights, site.name);
     return { W, delta: weightDelta(W, subcomponentsOf(components, site)) };
