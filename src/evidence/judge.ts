@@ -1,37 +1,139 @@
-/** The verdict on a decomposition of a network whose mechanisms are known: the mechanisms, and reconstruction on fresh data. */
-import type { Decomposed } from "../decomposition/methods.ts";
-import { methodNamed } from "../decomposition/methods.ts";
+/**
+ * The verdict on a decomposition: how well its components stand in for the network on fresh data, how many it takes, and, where it is known what
+ * they should be, whether they are that.
+ */
+import type { Decomposition } from "../decomposition/decomposition.ts";
+import { type Decomposed, methodNamed } from "../decomposition/methods.ts";
 import type { Device } from "../engine/index.ts";
+import type { KnownMechanisms } from "../training/known-mechanisms.ts";
 import { targetNamed } from "../training/targets.ts";
+import { type DataSource, FreshData } from "./fresh-data.ts";
+import { checkGate, type GateVerdict } from "./gate.ts";
+import { byThreshold, type ByThreshold, type SiteCounts } from "./importance-counts.ts";
 import { judgeMechanisms, type MechanismVerdict, type SiteMechanisms } from "./mechanisms.ts";
-import { reconstruction, type Reconstruction } from "./reconstruction.ts";
+import { type Reconstruction, reconstruction } from "./reconstruction.ts";
+import { meanFaithfulness, siteFaithfulness } from "./site-faithfulness.ts";
+import { type Warning, warningsOf } from "./warnings.ts";
 
-/** One site's verdict. */
-export interface SiteVerdict extends SiteMechanisms {
+/** One site's verdict. Of its mechanisms only where they are known. */
+export interface SiteVerdict extends Partial<SiteMechanisms> {
   /** Mean number of components with importance above 0 on an input. */
   readonly l0: number;
+  /** What is counted on the data, at several thresholds. */
+  readonly counts: SiteCounts;
+  readonly components: number;
+  readonly rank: number;
+  /** `‖W - Σ components‖² / ‖W‖²`. */
+  readonly relativeFaithfulness: number;
+  /** The divergence when this site alone runs on its components, all whole. */
+  readonly unmaskedRecon: number;
 }
 
-export interface Verdict extends Omit<MechanismVerdict, "sites">, Omit<Reconstruction, "l0BySite"> {
+export interface Verdict extends Omit<Partial<MechanismVerdict>, "sites">, Omit<Reconstruction, "bySite" | "counts"> {
   readonly schema: 1;
   readonly sites: Readonly<Record<string, SiteVerdict>>;
+  /** The divergences of four regimes, in `unit`. */
+  readonly stochasticRecon: number;
+  readonly ciMaskedRecon: number;
+  readonly unmaskedRecon: number;
+  readonly adversarialRecon: number;
+  /** Sums over sites: components an input uses, at threshold 0 and at each. */
+  readonly l0: number;
+  readonly l0ByThreshold: ByThreshold;
+  /** The first of these over the sum of the matrices' ranks. */
+  readonly l0OverRank: number;
+  /** Components above each threshold on some input, and those with mean importance above 1e-6: sums over sites. */
+  readonly aliveByThreshold: ByThreshold;
+  readonly aliveMean: number;
+  /** Mean squared difference from the network's weights, and the mean over sites of the relative one. */
+  readonly faithfulness: number;
+  readonly relativeFaithfulness: number;
+  /** Whether the attack found less damage than random masks do: then its numbers bound nothing. */
+  readonly adversaryWeaker: boolean;
+  /** Where it is known what a decomposition should reach. */
+  readonly gate?: GateVerdict;
+  /** The gate's; absent without one. */
+  readonly passed?: boolean;
+  readonly warnings: readonly Warning[];
 }
 
-/** The whole verdict, with reconstruction on fresh data. */
+export interface JudgeOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  /** Whether to go on with the attack for as long as 320 steps: sixteen times the work. */
+  readonly ladder?: boolean;
+}
+
+/** The whole verdict on a decomposition of a network that was trained here. */
 export async function judge(
   { document, weights, components }: Pick<Decomposed, "document" | "weights" | "components">,
-  options: { readonly device?: Device; readonly threads?: number; readonly signal?: AbortSignal } = {},
+  options: JudgeOptions = {},
 ): Promise<Verdict> {
   const decomposition = methodNamed(document.method).open(document, weights, components);
-  const target = targetNamed(document.target.target);
-  const { l0BySite, ...recon } = await reconstruction(
-    decomposition,
-    (size) => target.batch("data", document.target.settings, size),
-    options,
-  );
-  const mechanisms = judgeMechanisms(decomposition, Number(document.target.settings.features));
-  const sites = Object.fromEntries(
-    Object.entries(mechanisms.sites).map(([name, site]) => [name, { ...site, l0: l0BySite[name]! }]),
-  );
-  return { schema: 1, ...mechanisms, ...recon, sites };
+  const { target: name, settings } = document.target;
+  const target = targetNamed(name);
+  const tables = await target.tables?.(settings);
+  const batch: DataSource["batch"] = (size) => target.batch("data", settings, size);
+  return judgeDecomposition(decomposition, { batch, ...(tables && { tables }) }, target.known?.(settings), options);
+}
+
+/** The whole verdict on any decomposition of any network. */
+export async function judgeDecomposition(
+  decomposition: Decomposition,
+  source: DataSource,
+  known: KnownMechanisms = {},
+  { ladder, ...options }: JudgeOptions = {},
+): Promise<Verdict> {
+  const data = await FreshData.open(decomposition, source, options);
+  try {
+    const { bySite, counts, ...found } = await reconstruction(data, {
+      ...(known.languageModel && { languageModel: known.languageModel }),
+      ...(ladder && { ladder }),
+    });
+    const { sites: mechanisms, ...probed } = known.patterns
+      ? judgeMechanisms(decomposition, known.patterns)
+      : { sites: {} as MechanismVerdict["sites"] };
+    const faithfulness = siteFaithfulness(decomposition);
+    const sites = Object.fromEntries(
+      decomposition.sites.map(({ name, dIn, dOut }): [string, SiteVerdict] => [
+        name,
+        {
+          ...mechanisms[name],
+          l0: counts[name]!.l0[0]!,
+          counts: counts[name]!,
+          components: decomposition.components.filter(({ site }) => site === name).length,
+          rank: Math.min(dIn, dOut),
+          relativeFaithfulness: faithfulness[name]!.relative,
+          unmaskedRecon: bySite[name]!,
+        },
+      ]),
+    );
+    const all = Object.values(sites);
+    const total = (f: (site: SiteVerdict) => number): number => all.reduce((sum, site) => sum + f(site), 0);
+    const l0 = total((site) => site.l0);
+    const { regimes } = found;
+    const verdict = {
+      schema: 1 as const,
+      ...probed,
+      ...found,
+      stochasticRecon: regimes.stochastic.divergence,
+      ciMaskedRecon: regimes.ciMasked.divergence,
+      unmaskedRecon: regimes.unmasked.divergence,
+      adversarialRecon: regimes.adversarial.divergence,
+      l0,
+      l0ByThreshold: byThreshold((threshold) => total((site) => site.counts.l0[threshold]!)),
+      l0OverRank: l0 / total((site) => site.rank),
+      aliveByThreshold: byThreshold((threshold) => total((site) => site.counts.alive[threshold]!)),
+      aliveMean: total((site) => site.counts.aliveMean),
+      faithfulness: meanFaithfulness(faithfulness),
+      relativeFaithfulness: total((site) => site.relativeFaithfulness) / all.length,
+      adversaryWeaker: regimes.adversarial.divergence < regimes.stochastic.divergence,
+      sites,
+    };
+    const gate = known.gate && checkGate(known.gate, verdict);
+    return { ...verdict, ...(gate && { gate, passed: gate.passed }), warnings: warningsOf(verdict) };
+  } finally {
+    await data.dispose();
+  }
 }

@@ -3,138 +3,161 @@
  * Kullback–Leibler divergence in nats where outputs are distributions:
  *
  * - stochastic: all sites under random masks `g + (1 - g) r`. An average over what may be removed.
- * - CI-masked: masks are the importances alone. Sufficiency of what matters; says nothing about the rest.
+ * - CI-masked, rounded: masks are the importances alone. Sufficiency of what matters; says nothing about the rest.
  * - unmasked: all components whole. Whether they add up to the network.
- * - adversarial: the worst masks that 20 steps of sign-PGD find, one source for each component shared by the whole batch
- *   (VPD, evaluation adversary). An upper bound on nothing, but much nearer the worst case than random masks.
+ * - adversarial: the worst masks that 20 steps find (`adversary.ts`).
+ *
+ * None says much by itself: each stands beside zero ablation, where every component is out.
  */
-import type { Decomposition, Masks } from "../decomposition/decomposition.ts";
 import { divergence } from "../decomposition/parameter/losses/reconstruction.ts";
-import { maskFrom } from "../decomposition/parameter/mask.ts";
-import { compile, type CompileOptions, type Executable, itemOf, type NamedValues, values } from "../engine/index.ts";
-import {
-  axisSize,
-  cast,
-  constant,
-  foldIn,
-  gradients,
-  greater,
-  input,
-  type Key,
-  keyFromSeed,
-  mean,
-  randomUniform,
-  sum,
-  type Tensor,
-  uniform,
-} from "../tensor/index.ts";
+import { compile, itemOf, type NamedValues } from "../engine/index.ts";
+import { constant, type Tensor } from "../tensor/index.ts";
+import { adversarialDivergence, ATTACK_STEPS, LADDER } from "./adversary.ts";
+import { columns, type FreshData } from "./fresh-data.ts";
+import { hiddenErrors } from "./hidden-error.ts";
+import { ImportanceCounts, type SiteCounts } from "./importance-counts.ts";
+import { type LanguageModel, nextTokenLoss } from "./next-token-loss.ts";
+import { maskedBy, type Regime, REGIMES } from "./regimes.ts";
+
+/** What masking costs under one regime. */
+export interface RegimeScore {
+  /** In the verdict's unit. */
+  readonly divergence: number;
+  /** That over zero ablation's. */
+  readonly relative: number;
+  /** Language models: mean cross-entropy of the next token, in nats. */
+  readonly crossEntropy?: number;
+  /** `(CE - CE of the network) / (CE of zero ablation - CE of the network)`: 0 where nothing is lost, 1 where everything is. */
+  readonly unrecovered?: number;
+}
+
+/** The damage of a longer attack, the remainder under attack too. */
+export interface Rung {
+  readonly steps: number;
+  readonly divergence: number;
+  readonly relative: number;
+}
+
+/** Regimes without gradients, and the two attacks. */
+export type Scored = Regime | "adversarial" | "adversarialDelta";
 
 export interface Reconstruction {
-  readonly stochasticRecon: number;
-  readonly ciMaskedRecon: number;
-  readonly unmaskedRecon: number;
-  readonly adversarialRecon: number;
-  /** Mean number of components with importance above 0 on an input, over all sites and by site. */
-  readonly l0: number;
-  readonly l0BySite: Readonly<Record<string, number>>;
+  readonly unit: "nats" | "squared error";
+  readonly regimes: Readonly<Record<Scored, RegimeScore>>;
+  readonly ladder?: readonly Rung[];
+  /** Language models: mean cross-entropy of the network itself, in nats. */
+  readonly crossEntropy?: number;
+  /** Divergence when only this site runs on its components, all whole and without remainder. */
+  readonly bySite: Readonly<Record<string, number>>;
+  readonly counts: Readonly<Record<string, SiteCounts>>;
+  /** Relative squared error at hook points. */
+  readonly hidden: Readonly<Record<"ciMasked" | "stochastic", Readonly<Record<string, number>>>>;
 }
 
-/** The evaluation adversary: this many ascents of this size (VPD section on evaluation). */
-const ADVERSARY = { steps: 20, stepSize: 0.1 } as const;
+export interface ReconstructionOptions {
+  readonly languageModel?: LanguageModel;
+  /** Whether to go on with the attack for as long as 320 steps. */
+  readonly ladder?: boolean;
+}
 
-const EVALUATION_BATCH = 2048;
-const EVALUATION_BATCHES = 4;
+const NAMES = Object.keys(REGIMES) as Regime[];
+const HIDDEN = ["ciMasked", "stochastic"] as const;
 
 /** Measures all of them on batches nobody trained on. */
-export async function reconstruction(
-  decomposition: Decomposition,
-  batch: (size: number) => Tensor,
-  options: CompileOptions & { readonly seed?: number; readonly signal?: AbortSignal } = {},
-): Promise<Reconstruction> {
-  const key = foldIn(keyFromSeed(options.seed ?? 0), "evaluation");
-  const passive = await compile(passiveProgram(decomposition, batch(EVALUATION_BATCH)), options);
-  const attack = await compile(attackProgram(decomposition, batch(EVALUATION_BATCH)), options);
-  try {
-    const totals = { stochasticRecon: 0, ciMaskedRecon: 0, unmaskedRecon: 0, adversarialRecon: 0 };
-    const l0: Record<string, number> = {};
-    for (let i = 0; i < EVALUATION_BATCHES; i++) {
-      options.signal?.throwIfAborted();
-      const batchKey = foldIn(key, i);
-      const found: NamedValues = await passive.run(decomposition.values, batchKey);
-      for (const name of ["stochasticRecon", "ciMaskedRecon", "unmaskedRecon"] as const)
-        totals[name] += itemOf(found[name]!);
-      for (const { name } of decomposition.sites)
-        l0[name] = (l0[name] ?? 0) + itemOf(found[`l0/${name}`]!) / EVALUATION_BATCHES;
-      totals.adversarialRecon += await worstCase(decomposition, attack, batchKey);
-    }
-    const mean = Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / EVALUATION_BATCHES]));
-    return {
-      ...(mean as typeof totals),
-      l0: Object.values(l0).reduce((a, b) => a + b, 0),
-      l0BySite: l0,
-    };
-  } finally {
-    await passive.dispose();
-    await attack.dispose();
-  }
-}
-
-function passiveProgram(decomposition: Decomposition, x: Tensor): Record<string, Tensor> {
-  const output = decomposition.network.forward(decomposition.tensors, x);
-  const importances = decomposition.activity(x);
-  const error = (masks: Masks): Tensor => divergence(decomposition.network, decomposition.masked(x, masks), output);
-  const each = (f: (g: Tensor<"C batch">, site: string) => Tensor<"C batch">): Masks =>
-    Object.fromEntries(Object.entries(importances).map(([site, g]) => [site, f(g, site)]));
+export async function reconstruction(data: FreshData, options: ReconstructionOptions = {}): Promise<Reconstruction> {
+  const { network } = data.decomposition;
+  const counts = new ImportanceCounts();
+  const found = await means(data, passivePrograms(data, options), counts);
+  const attacked = async (steps: readonly number[], delta: boolean): Promise<number[]> =>
+    adversarialDivergence(data, { steps, delta });
+  const [adversarial] = await attacked([ATTACK_STEPS], false);
+  const rungs = await attacked(options.ladder ? LADDER : [ATTACK_STEPS], true);
+  const zero = found["divergence/zero"]!;
+  const relative = (x: number): number => x / zero;
+  const own = found.crossEntropy;
+  const lost = own === undefined ? undefined : found["crossEntropy/zero"]! - own;
+  const scores = NAMES.map((name): [string, RegimeScore] => {
+    const [value, crossEntropy] = [found[`divergence/${name}`]!, found[`crossEntropy/${name}`]];
+    return [
+      name,
+      {
+        divergence: value,
+        relative: relative(value),
+        ...(crossEntropy !== undefined && { crossEntropy, unrecovered: (crossEntropy - own!) / lost! }),
+      },
+    ];
+  });
+  const attack = (value: number): RegimeScore => ({ divergence: value, relative: relative(value) });
   return {
-    stochasticRecon: error(
-      each((g, site) =>
-        maskFrom(g, uniform(`evaluation/${site}`, "C batch", { C: axisSize(g, "C"), batch: axisSize(g, "batch") })),
-      ),
-    ),
-    ciMaskedRecon: error(each((g) => g)),
-    unmaskedRecon: error(each((g) => constant("C batch", { C: axisSize(g, "C"), batch: axisSize(g, "batch") }, 1))),
-    ...Object.fromEntries(
-      Object.entries(importances).map(([site, g]) => [`l0/${site}`, mean(sum(cast(greater(g, 0), "f32"), "C"))]),
-    ),
+    unit: network.logits === undefined ? "squared error" : "nats",
+    regimes: {
+      ...(Object.fromEntries(scores) as Record<Regime, RegimeScore>),
+      adversarial: attack(adversarial!),
+      adversarialDelta: attack(rungs[0]!),
+    },
+    ...(options.ladder && { ladder: LADDER.map((steps, i) => ({ steps, ...attack(rungs[i]!) })) }),
+    ...(own !== undefined && { crossEntropy: own }),
+    bySite: under(found, "site"),
+    counts: counts.counts(),
+    hidden: { ciMasked: under(found, "ciMasked"), stochastic: under(found, "stochastic") },
   };
 }
 
-/** The error under shared sources, and how it changes with each. */
-function attackProgram(decomposition: Decomposition, x: Tensor): Record<string, Tensor> {
-  const output = decomposition.network.forward(decomposition.tensors, x);
-  const importances = decomposition.activity(x);
-  const sources = Object.fromEntries(
-    Object.entries(importances).map(([site, g]) => [site, input(`source/${site}`, "C", { C: axisSize(g, "C") })]),
-  );
-  const masks = Object.fromEntries(Object.entries(importances).map(([site, g]) => [site, maskFrom(g, sources[site]!)]));
-  const error = divergence(decomposition.network, decomposition.masked(x, masks), output);
-  const sites = Object.keys(sources);
-  const slopes = gradients(
-    error,
-    sites.map((site) => sources[site]!),
-  );
-  return { error, ...Object.fromEntries(sites.map((site, i) => [`slope/${site}`, slopes[i]!])) };
+/** The numbers whose names begin with a word and a stroke, without it. */
+function under(found: Readonly<Record<string, number>>, word: string): Record<string, number> {
+  const prefix = `${word}/`;
+  const own = Object.entries(found).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
-/** Sign-PGD from random sources: each step moves every source by the step size in the direction that hurts. */
-async function worstCase(
-  decomposition: Decomposition,
-  attack: Executable<Record<string, Tensor>>,
-  key: Key,
-): Promise<number> {
-  const sources = Object.fromEntries(
-    decomposition.sites.map(({ name }) => {
-      const C = decomposition.components.filter(({ site }) => site === name).length;
-      return [name, randomUniform(foldIn(key, `source/${name}`), C)];
-    }),
+type Program = Readonly<Record<string, Tensor>>;
+
+/** Scalars that need no gradient, in programs that are run one after the other so that none holds the others' values. */
+function passivePrograms(data: FreshData, { languageModel }: ReconstructionOptions): Program[] {
+  const { decomposition, given } = data;
+  const { network } = decomposition;
+  const asText = (output: Tensor): Tensor => nextTokenLoss(output, given.x, network.logits!, languageModel!) as Tensor;
+  const regimes = NAMES.flatMap((name): [string, Tensor][] => {
+    const output = maskedBy(decomposition, name, given);
+    return [
+      [`divergence/${name}`, divergence(network, output, given.output)],
+      ...(languageModel ? ([[`crossEntropy/${name}`, asText(output)]] as [string, Tensor][]) : []),
+    ];
+  });
+  const sites = Object.entries(given.importances).map(([site, g]): [string, Tensor] => {
+    const output = decomposition.masked(given.x, { [site]: constant("C batch", columns(g), 1) });
+    return [`site/${site}`, divergence(network, output, given.output)];
+  });
+  const hidden = HIDDEN.flatMap((regime) =>
+    Object.entries(hiddenErrors(data, regime)).map(([point, error]): [string, Tensor] => [`${regime}/${point}`, error]),
   );
-  for (let step = 0; ; step++) {
-    const feeds = Object.entries(sources).map(([site, r]) => [`source/${site}`, values("C", [r.length], r)] as const);
-    const found: NamedValues = await attack.run({ ...decomposition.values, ...Object.fromEntries(feeds) }, key);
-    if (step === ADVERSARY.steps) return itemOf(found.error!);
-    for (const [site, r] of Object.entries(sources)) {
-      const slope = found[`slope/${site}`]!.data;
-      sources[site] = r.map((value, c) => Math.min(1, Math.max(0, value + ADVERSARY.stepSize * Math.sign(slope[c]!))));
+  return [
+    { ...Object.fromEntries(regimes), ...(languageModel && { crossEntropy: asText(given.output) }) },
+    Object.fromEntries(sites),
+    Object.fromEntries(hidden),
+  ].filter((program) => Object.keys(program).length > 0);
+}
+
+/** Every scalar's mean over the batches; importances are counted on the way. */
+async function means(
+  data: FreshData,
+  programs: readonly Program[],
+  counts: ImportanceCounts,
+): Promise<Record<string, number>> {
+  const totals: Record<string, number> = {};
+  for (const [p, outputs] of programs.entries()) {
+    const program = await compile(outputs, data.options);
+    try {
+      for (let i = 0; i < data.batches; i++) {
+        const { feeds, key, importances } = await data.draw(i);
+        if (p === 0) counts.add(importances);
+        const found: NamedValues = await program.run(feeds, key);
+        for (const [name, value] of Object.entries(found))
+          totals[name] = (totals[name] ?? 0) + itemOf(value) / data.batches;
+      }
+    } finally {
+      await program.dispose();
     }
   }
+  return totals;
 }

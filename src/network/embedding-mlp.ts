@@ -37,6 +37,7 @@ export function embeddingMlp({ vocab, context, dModel, dMlp }: EmbeddingMlpShape
 
   return {
     input: { axes: "batch pos", dtype: "i32", sizes: {}, vocab, context },
+    logits: "vocab",
     sites: [W_in, W_U],
     weights: [
       { name: "embed.W_E", axes: "vocab d_model", shape: [vocab, dModel] },

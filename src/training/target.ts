@@ -4,6 +4,7 @@ import type { NamedValues } from "../engine/index.ts";
 import type { Network } from "../network/network.ts";
 import type { Preset, SettingsSchema } from "../settings.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { KnownMechanisms } from "./known-mechanisms.ts";
 import type { LoopOptions } from "./loop.ts";
 
 /** Everything needed to train a network again. */
@@ -47,5 +48,7 @@ export interface Target {
   batch(name: string, settings: TrainDocument["settings"], batch: number): Tensor;
   /** How its tokens read; absent, as their numbers. */
   tokens?(settings: TrainDocument["settings"]): TokenNames | Promise<TokenNames>;
+  /** What is known of its mechanisms; absent or nothing, only how well components stand in for it can be judged. */
+  known?(settings: TrainDocument["settings"]): KnownMechanisms | undefined;
   train(settings: TrainDocument["settings"], options?: LoopOptions): Promise<Trained>;
 }

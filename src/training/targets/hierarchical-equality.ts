@@ -48,13 +48,14 @@ const HELD_OUT = 65_536;
 
 /** The network that these settings describe: two logits, for false and true. */
 function hierarchicalEqualityNetwork({ dimensions, hidden, layers }: HierarchicalEqualitySettings): Network {
-  return mlp({
+  const network = mlp({
     features: 4 * dimensions,
     hidden: Array.from({ length: layers }, () => hidden),
     outputs: 2,
     activation: "relu",
     bias: true,
   });
+  return { ...network, logits: "output" };
 }
 
 /** Loss and accuracy on a batch. */

@@ -17,6 +17,7 @@ import {
 import { toyTransformer } from "../../network/transformer/config.ts";
 import { type Transformer, transformer } from "../../network/transformer/transformer.ts";
 import { axisSize, foldIn, keyFromSeed, mean, slice, type Tensor } from "../../tensor/index.ts";
+import type { KnownMechanisms } from "../known-mechanisms.ts";
 import type { LoopOptions } from "../loop.ts";
 import type { Knot } from "../schedule.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
@@ -190,6 +191,28 @@ export function inContextDrop(losses: ArrayLike<number>, context: number): numbe
 const asInduction = (settings: TrainDocument["settings"]): InductionSettings =>
   settings as unknown as InductionSettings;
 
+/** Most that may be left of a uniform guess's probability, as a multiple, where it should be gone. */
+const NEAR_CHANCE = 2;
+
+/** The two steps of the circuit, in networks that remember a token after a marker. */
+function knownInduction({ task, layers, vocabulary }: InductionSettings): KnownMechanisms | undefined {
+  if (task === "repeat") return { languageModel: {} };
+  if (layers < 2) return undefined;
+  const attention = (layer: number): string[] => ["W_Q", "W_K"].map((name) => `blocks.${layer}.attn.${name}`);
+  const chance = 1 / vocabulary;
+  return {
+    marker: { marker: vocabulary + 1, previousToken: attention(0), matching: attention(layers - 1), chance },
+    gate: {
+      source: "Mechanist",
+      bounds: [
+        { measure: "answerWithoutPreviousToken", most: NEAR_CHANCE * chance },
+        { measure: "answerWithoutMatching", most: NEAR_CHANCE * chance },
+        { measure: "lossOfAliveAlone", most: 0.05 },
+      ],
+    },
+  };
+}
+
 const marker = { task: "marker", vocabulary: 128, context: 64, width: 16, heads: 1 };
 
 /** Induction as a target. */
@@ -254,6 +277,7 @@ export const inductionTarget: Target = {
     return `induction-${layers}x${heads}-${width}`;
   },
   network: (settings) => inductionNetwork(asInduction(settings)),
+  known: (settings) => knownInduction(asInduction(settings)),
   batch: (name, settings, batch) => {
     const induction = asInduction(settings);
     return slice(sequences(name, induction, batch).tokens, "pos", 0, induction.context);

@@ -353,6 +353,10 @@ export const modularAdditionTarget: Target = {
     return `modular-addition-${modulus}${architecture === "mlp" ? "" : "-transformer"}`;
   },
   network: (settings) => modularAdditionNetwork(asModular(settings)),
+  known: (settings) => {
+    const { modulus, architecture } = asModular(settings);
+    return { modulus: { modulus, ...(architecture === "transformer" && { equals: modulus }) } };
+  },
   batch: (name, settings, batch) => {
     const { modulus, architecture } = asModular(settings);
     const sums = wholeNumbers(name, "batch pos", { batch, pos: 2 }, modulus);

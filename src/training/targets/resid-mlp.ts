@@ -26,6 +26,7 @@ import {
   type Tensor,
   type Tensors,
 } from "../../tensor/index.ts";
+import { type Bound, type KnownMechanisms, PORT_GATE, PROBE_MAGNITUDE } from "../known-mechanisms.ts";
 import { linearStart } from "../linear-start.ts";
 import type { LoopOptions } from "../loop.ts";
 import { cosineSchedule } from "../schedule.ts";
@@ -164,6 +165,48 @@ export async function residMlpScores(
   };
 }
 
+/**
+ * Into the neurons one component a feature, out of them a block that all features share, as wide as there are neurons. Where each feature has a
+ * neuron of its own both have one a feature.
+ */
+function knownResidMlp({ features, width, neurons, layers, embedding: kind }: ResidMlpSettings): KnownMechanisms {
+  const names = Array.from({ length: layers }, (_, l) => `blocks.${l}.mlp`);
+  const perFeature = { pattern: "identity", inputs: features } as const;
+  const apart = kind === "identity" && neurons >= features && width === features;
+  const block = apart ? perFeature : ({ pattern: "dense", rank: neurons } as const);
+  const gate = apart ? PORT_GATE : residMlpGate(names);
+  return {
+    patterns: {
+      inputs: features,
+      magnitude: PROBE_MAGNITUDE,
+      sites: Object.fromEntries(
+        names.flatMap((name) => [
+          [`${name}.W_in`, perFeature],
+          [`${name}.W_out`, block],
+        ]),
+      ),
+    },
+    contributions: {
+      embedding: "embed.W_E",
+      layers: names.map((name) => ({ reads: `${name}.W_in`, writes: `${name}.W_out` })),
+    },
+    ...(gate && { gate }),
+  };
+}
+
+/** Of three layers and more nobody has taken all seeds apart; they have none. */
+function residMlpGate(names: readonly string[]): KnownMechanisms["gate"] {
+  if (names.length > 2) return undefined;
+  const reads = names.map((name) => `${name}.W_in`);
+  const writes = names.map((name) => `${name}.W_out`);
+  const bounds: Bound[] = [
+    { measure: "targetCiError", sites: reads, most: names.length === 1 ? 0 : 2 },
+    { measure: "targetCiError", sites: writes, most: 0 },
+  ];
+  if (names.length === 1) bounds.push({ measure: "contributionCorrelation", least: 0.995 });
+  return { source: "Mechanist, after Bushnaq, Braun & Sharkey 2025 (SPD)", bounds };
+}
+
 const asResidMlp = (settings: TrainDocument["settings"]): ResidMlpSettings => settings as unknown as ResidMlpSettings;
 const published = "goodfire-ai/spd, experiments/resid_mlp";
 
@@ -192,6 +235,11 @@ export const residMlpTarget: Target = {
       summary: "3 layers: 102 features, 17 neurons each",
       source: published,
       settings: { features: 102, layers: 3, neurons: 17, steps: 10_000 },
+    },
+    "resid-mlp-5-5": {
+      summary: "5 features, 5 neurons, the identity as embedding: nothing compressed",
+      source: "goodfire-ai/param-decomp, end-to-end tests",
+      settings: { features: 5, width: 5, neurons: 5, embedding: "identity" },
     },
     identity: {
       summary: "control: the identity as embedding, which has no noise to gain from",
@@ -224,6 +272,7 @@ export const residMlpTarget: Target = {
     return `resid-mlp-${layers}-${features}-${neurons}${kind === "identity" ? "-id" : ""}`;
   },
   network: (settings) => residMlpNetwork(asResidMlp(settings)),
+  known: (settings) => knownResidMlp(asResidMlp(settings)),
   batch: (name, settings, batch) => residMlpBatch(name, asResidMlp(settings), batch),
   train: (settings, options) => trainResidMlp(asResidMlp(settings), options),
 };

@@ -23,6 +23,7 @@ import {
   type Tensors,
 } from "../../tensor/index.ts";
 import { drawRows } from "../../data/draws.ts";
+import { LANGUAGE_MODEL_GATE } from "../known-mechanisms.ts";
 import type { LoopOptions } from "../loop.ts";
 import type { Knot } from "../schedule.ts";
 import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
@@ -201,6 +202,7 @@ export const storiesTarget: Target = {
   ],
   title: (settings) => `stories-${asStories(settings).layers}-${asStories(settings).width}`,
   network: (settings) => storiesNetwork(asStories(settings)),
+  known: () => ({ languageModel: { padding: pad }, gate: LANGUAGE_MODEL_GATE }),
   tables: (settings) => ({ stories: tableOf(trainingStories(asStories(settings)), asStories(settings).context) }),
   tokens: () => ({ text: (id) => STORY_VOCABULARY.words[id] ?? String(id), separator: " ", padding: pad }),
   batch: (name, settings, batch) =>

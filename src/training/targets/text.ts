@@ -15,6 +15,7 @@ import { RunnableNetwork } from "../../network/run.ts";
 import { toyTransformer } from "../../network/transformer/config.ts";
 import { type Transformer, transformer } from "../../network/transformer/transformer.ts";
 import { foldIn, input, keyFromSeed, mean, slice, type Tensor } from "../../tensor/index.ts";
+import { LANGUAGE_MODEL_GATE } from "../known-mechanisms.ts";
 import type { LoopOptions } from "../loop.ts";
 import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
 import type { Knot } from "../schedule.ts";
@@ -208,6 +209,7 @@ export const textTarget: Target = {
   title: (settings) => `text-${asText(settings).layers}-${asText(settings).width}`,
   completed: (settings) => ({ ...settings, vocabulary: vocabularyOf(asText(settings)) }),
   network: (settings) => textNetwork(asText(settings)),
+  known: () => ({ languageModel: {}, gate: LANGUAGE_MODEL_GATE }),
   tables: async (settings) => {
     const text = asText(settings);
     return { windows: tableOf(text, await preparedText(text)) };

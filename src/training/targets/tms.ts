@@ -16,6 +16,7 @@ import {
   sub,
   type Tensor,
 } from "../../tensor/index.ts";
+import { type KnownMechanisms, PORT_GATE, PROBE_MAGNITUDE, RECOVERY_GATE } from "../known-mechanisms.ts";
 import type { LoopOptions } from "../loop.ts";
 import { cosineSchedule } from "../schedule.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
@@ -151,6 +152,26 @@ const asTms = (settings: TrainDocument["settings"]): TmsSettings => settings as 
 const plain = { start: "linear", featureProbability: 0.05, attempts: 1 };
 const published = "Bushnaq, Braun & Sharkey 2025 (SPD), appendix";
 
+/**
+ * One component a feature where features come in and go out, and as many as there are dimensions in between. Without superposition nothing is
+ * crowded, and the published port gate applies.
+ */
+function knownTms({ features, hidden, identity }: TmsSettings): KnownMechanisms {
+  const perFeature = { pattern: "identity", inputs: features } as const;
+  return {
+    patterns: {
+      inputs: features,
+      magnitude: PROBE_MAGNITUDE,
+      sites: {
+        linear1: perFeature,
+        ...(identity && { identity: { pattern: "dense", rank: hidden } as const }),
+        linear2: perFeature,
+      },
+    },
+    gate: hidden >= features ? PORT_GATE : RECOVERY_GATE,
+  };
+}
+
 /** The toy model of superposition as a target. */
 export const tmsTarget: Target = {
   summary: "toy model of superposition: n features through m < n hidden dimensions",
@@ -182,6 +203,11 @@ export const tmsTarget: Target = {
       source: published,
       settings: { ...plain, features: 40, hidden: 10, batch: 8192, identity: true },
     },
+    "tms-5-5": {
+      summary: "5 features, 5 dimensions: nothing in superposition",
+      source: "goodfire-ai/param-decomp, end-to-end tests",
+      settings: { ...plain, features: 5, hidden: 5 },
+    },
   },
   success: [{ metric: "represented", meaning: "features with a place of their own, of all features" }],
   title: (settings) => {
@@ -189,6 +215,7 @@ export const tmsTarget: Target = {
     return `tms-${features}-${hidden}${identity ? "-id" : ""}`;
   },
   network: (settings) => tmsNetwork(asTms(settings)),
+  known: (settings) => knownTms(asTms(settings)),
   batch: (name, settings, batch) => tmsBatch(name, asTms(settings), batch),
   train: (settings, options) => trainTms(asTms(settings), options),
 };

@@ -3,7 +3,7 @@ import { MechanistError } from "../../../error.ts";
 import { resolvePoint } from "../../../network/hook-names.ts";
 import { type HookPoint, type Network, weightInputs } from "../../../network/network.ts";
 import { named } from "../../../settings.ts";
-import { axisNames, axisSize, input, sizeOf } from "../../../tensor/index.ts";
+import { axisNames, axisSize, input, sizeOf, type Tensor } from "../../../tensor/index.ts";
 import type { Chunk, Tap } from "./transformer.ts";
 
 /**
@@ -61,25 +61,25 @@ function pointsIn(network: Network, text: string): HookPoint[] {
 function tapsAt(network: Network, points: readonly HookPoint[]): Tap[] {
   const { axes, dtype, sizes, context = 1 } = network.input;
   const x = input("x", axes, { batch: 1, pos: context, ...sizes } as never, dtype);
-  const widths = new Map<string, number>();
-  let rows = "batch";
+  const held = new Map<string, Tensor>();
+  let read = "batch";
   network.forward(weightInputs(network.weights), x, {
     matmul: (_, activation) => {
-      rows = activation.axes.replace(/ d_in$/, "");
+      read = activation.axes.replace(/ d_in$/, "");
       return undefined;
     },
     at: (point, value) => {
-      const wide = value.axes.startsWith(`${rows} `) && !(rows === "batch" && axisNames(value.axes).includes("pos"));
-      if (wide) widths.set(point, sizeOf(value.shape) / sizeOf(axisNames(rows).map((axis) => axisSize(value, axis))));
+      held.set(point, value);
       return undefined;
     },
   });
-  return points.map(({ name, axes: held }) => {
-    const width = widths.get(name);
-    if (width !== undefined) return { point: name, width };
-    throw new MechanistError(
-      "BadArgument",
-      `importanceTaps ${name}: expected "${rows} …" as sites read, got "${held}"`,
-    );
+  return points.map(({ name }) => {
+    const value = held.get(name)!;
+    const rest = value.axes.replace(`${read} `, "");
+    if (value.axes === `${read} ${rest}` && !axisNames(rest).includes("pos")) {
+      return { point: name, width: sizeOf(axisNames(rest).map((axis) => axisSize(value, axis))) };
+    }
+    const wanted = `expected "${read} …", which is what sites read`;
+    throw new MechanistError("BadArgument", `importanceTaps ${name}: ${wanted}, got "${value.axes}"`);
   });
 }
