@@ -9,15 +9,7 @@ import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
 import { maskedHooks, type SiteMask } from "./masked-product.ts";
-import {
-  fromRows,
-  innerActivation,
-  maskedProduct,
-  rowsOf,
-  subcomponentsOf,
-  subcomponentWeights,
-  weightDelta,
-} from "./subcomponents.ts";
+import { innerActivation, rowsOf, subcomponentsOf, subcomponentWeights } from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {

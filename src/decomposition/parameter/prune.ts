@@ -9,7 +9,7 @@
  */
 import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { axisNames, axisSize, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { axisNames, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { cleanRun } from "./clean-run.ts";
 import type { ImportanceFunction } from "./importance/importance.ts";
 import { rowsIn } from "./masked-product.ts";
