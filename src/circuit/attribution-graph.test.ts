@@ -1,40 +1,19 @@
 /** Attribution on networks where the truth is known: linear ones add up, paths that nobody reads carry nothing. */
 import { describe, expect, test } from "vitest";
 import { scalarGates } from "../decomposition/parameter/importance/scalar-gate.ts";
-import { componentWeights, ParameterDecomposition } from "../decomposition/parameter/parameter-decomposition.ts";
+import { ParameterDecomposition } from "../decomposition/parameter/parameter-decomposition.ts";
 import { type NamedValues, values } from "../engine/index.ts";
 import { mlp } from "../network/mlp.ts";
-import type { Network } from "../network/network.ts";
 import { residualMlp } from "../network/residual-mlp.ts";
 import { tokenValues } from "../network/run.ts";
 import { toyTransformer } from "../network/transformer/config.ts";
 import { transformer } from "../network/transformer/transformer.ts";
-import { foldIn, keyFromSeed, randomNormal, sizeOf } from "../tensor/index.ts";
+import { randomDecomposition } from "../../test/circuit/random-decomposition.ts";
 import { attributionGraph } from "./attribution-graph.ts";
 import { calibrateEdges, calibrateNodes } from "./calibration.ts";
 import { influenceOf, pruned } from "./graph.ts";
 
 const gates = scalarGates(3);
-
-/** Random weights, components and gates for a network. */
-function randomly(network: Network, C: number, seed = 1): ParameterDecomposition {
-  const draw = (specs: Network["weights"]): NamedValues =>
-    Object.fromEntries(
-      specs.map(({ name, axes, shape }) => {
-        const numbers = randomNormal(foldIn(keyFromSeed(seed), name), sizeOf(shape));
-        return [
-          name,
-          values(
-            axes,
-            shape,
-            numbers.map((x) => x * 0.6),
-          ),
-        ];
-      }),
-    );
-  const slots = network.sites.map((site) => ({ site, C }));
-  return new ParameterDecomposition(network, draw(network.weights), draw(componentWeights(slots, gates)), gates);
-}
 
 const linear = mlp({ features: 5, hidden: [4, 6], outputs: 3, activation: "none", bias: false });
 const x = values("batch feature", [1, 5], [0.4, 0, -0.7, 1, 0.2]);
@@ -43,7 +22,7 @@ const exact = { device: "float64" } as const;
 describe("a linear network", () => {
   test("adds up: what every source contributes is what arrives, at each component and output", async () => {
     for (const seed of [1, 2, 3]) {
-      const graph = await attributionGraph(randomly(linear, 7, seed), x, { ...exact, threshold: -1 });
+      const graph = await attributionGraph(randomDecomposition(linear, 7, seed), x, { ...exact, threshold: -1 });
       const targets = graph.nodes.filter(({ incoming }) => incoming !== undefined);
       expect(targets.length).toBe(3 * 7 + 3);
       for (const { value, incoming } of targets) {
@@ -55,7 +34,7 @@ describe("a linear network", () => {
   });
 
   test("still adds up where most components are no nodes: they are told together", async () => {
-    const graph = await attributionGraph(randomly(linear, 7), x, { ...exact, mostNodes: 4, threshold: 0 });
+    const graph = await attributionGraph(randomDecomposition(linear, 7), x, { ...exact, mostNodes: 4, threshold: 0 });
     expect(graph.important).toBeGreaterThan(4);
     const targets = graph.nodes.filter(({ incoming }) => incoming !== undefined);
     expect(targets.some(({ incoming }) => Math.abs(incoming!.others) > 1e-3)).toBe(true);
@@ -63,7 +42,7 @@ describe("a linear network", () => {
   });
 
   test("with the remainder as a source adds up to what the network itself computes", async () => {
-    const subject = randomly(linear, 3);
+    const subject = randomDecomposition(linear, 3);
     const whole = Object.fromEntries(linear.sites.map(({ name }) => [name, values("C batch", [3, 1], [1, 1, 1])]));
     const graph = await attributionGraph(subject, x, { ...exact, masks: whole, remainder: true, outputs: 3 });
     expect(graph.divergence).toBeCloseTo(0, 20);
@@ -73,7 +52,7 @@ describe("a linear network", () => {
   });
 
   test("does what its edges say, each of them", async () => {
-    const subject = randomly(linear, 6);
+    const subject = randomDecomposition(linear, 6);
     const graph = await attributionGraph(subject, x, { ...exact, outputs: 3 });
     const { n, correlation, slope, largestDifference } = await calibrateEdges(subject, x, graph, exact);
     expect(n).toBeGreaterThan(20);
@@ -83,7 +62,7 @@ describe("a linear network", () => {
   });
 
   test("loses with each component what the gradient through everything says, at every output", async () => {
-    const subject = randomly(linear, 6);
+    const subject = randomDecomposition(linear, 6);
     const graph = await attributionGraph(subject, x, { ...exact, outputs: 3 });
     for (const output of graph.nodes.filter(({ kind }) => kind === "output")) {
       const { n, rows, slope } = await calibrateNodes(subject, x, graph, output, exact);
@@ -94,7 +73,7 @@ describe("a linear network", () => {
   });
 
   test("is told alike however length is shared between what a component reads with and what it writes", async () => {
-    const subject = randomly(linear, 5);
+    const subject = randomDecomposition(linear, 5);
     const scaled: Record<string, NamedValues[string]> = { ...subject.values };
     for (const { name } of linear.sites) {
       const [V, U] = [scaled[`${name}.V`]!, scaled[`${name}.U`]!];
@@ -115,7 +94,7 @@ describe("a linear network", () => {
 
 describe("a residual network with ReLU", () => {
   const network = residualMlp({ features: 4, dModel: 6, dMlp: 5, layers: 2 });
-  const subject = randomly(network, 6, 5);
+  const subject = randomDecomposition(network, 6, 5);
   const input = values("batch feature", [1, 4], [0.5, 0.9, 0, -0.3]);
 
   test("has no edge from a component that writes where nobody reads", async () => {
@@ -157,7 +136,7 @@ describe("a transformer", () => {
   const network = transformer(
     toyTransformer({ vocab: 7, context: 6, layers: 2, dModel: 8, heads: 2, dMlp: 10, norm: "rms", activation: "gelu" }),
   );
-  const subject = randomly(network, 5, 11);
+  const subject = randomDecomposition(network, 5, 11);
   const tokens = tokenValues([[1, 4, 2, 6]]);
 
   test("one pass for many targets finds what one pass for each finds", async () => {

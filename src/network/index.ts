@@ -6,6 +6,7 @@ export {
   type Network,
   passing,
   type Site,
+  type Unembedding,
   weightInputs,
   type WeightSpec,
   withSites,

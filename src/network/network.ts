@@ -65,11 +65,21 @@ export function passing<A extends string>(hooks: Hooks, point: string, value: Te
   return (hooks.at?.(point, value) as Tensor<A> | undefined) ?? value;
 }
 
+/** How a network's logits are made at its very end, row by row. */
+export interface Unembedding {
+  /** The hook point whose value, `… d_model`, they are made of and nothing else. */
+  readonly point: string;
+  /** The logits of some rows of that value: with `batch` first, and its other axes but the last as they are. */
+  logits(weights: Tensors, value: Tensor): Tensor;
+}
+
 /** A network that can be trained, run and taken apart. */
 export interface Network {
   readonly input: InputSpec;
   /** The axis along which its output is the logits of a distribution; absent where outputs are values. */
   readonly logits?: string;
+  /** How the logits are made, where they are many and what they are made of is less. */
+  readonly unembedding?: Unembedding;
   /** Its matrices, in the order an activation meets them. */
   readonly sites: readonly Site[];
   readonly weights: readonly WeightSpec[];

@@ -53,7 +53,7 @@ export function freshReconstruction(what: Masking, slots: readonly Slots[]): Ter
         return masked(what, masks);
       case "subset":
         // The name is the same in every ascent, and so are the routes.
-        return masked(what, routed(what, `${stream}adversary/route`, masks));
+        return masked(what, routed(what, `${stream}adversary`, masks));
       case "layerwise":
         return meanOf(network.sites.map(({ name }) => masked(what, { [name]: masks[name]! })));
     }
@@ -141,7 +141,7 @@ function merged(what: Masking, attacked: Readonly<Record<string, SiteMask>>): Si
   const draw = uniform(`${stream}merged/attacked`, "example", { example: rows.example });
   const isAttacked = overRows(cast(less(draw, settings.adversarialFraction), "f32"), rows) as Tensor<"batch">;
   const others = sub(1, isAttacked) as Tensor<"batch">;
-  const random = routed(what, `${stream}merged/route`, drawnMasks(what, `${stream}merged`, network.sites));
+  const random = routed(what, `${stream}merged`, drawnMasks(what, `${stream}merged`, network.sites));
   const choose = (a: Tensor, b: Tensor): Tensor =>
     add(mul(a, isAttacked) as Tensor, mul(b, others) as Tensor) as Tensor;
   return Object.fromEntries(

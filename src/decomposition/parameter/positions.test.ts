@@ -88,10 +88,9 @@ test("the objective's gradient is that of finite differences; outputs are compar
   const own = weightInputs(network.weights);
   const parts = weightInputs(componentWeights(slots, gates));
   const subject = { network, weights: own, importance: gates, x };
-  const { loss, stochasticRecon } = decompositionObjective(subject, parts, settings).metrics as Record<
-    string,
-    Tensor<"">
-  >;
+  const { metrics } = decompositionObjective(subject, parts, settings);
+  const { loss } = metrics;
+  const stochasticRecon = metrics.stochasticRecon!;
   const names = ["blocks.0.attn.W_Q.V", "blocks.0.mlp.W_out.U", "blocks.0.attn.W_O.gate.W_in"];
   const slopes = gradients(
     loss,

@@ -3,14 +3,14 @@
  * against (SPD paper, section 2; SPD repository, the catalogue of reconstruction losses; VPD, adversarial reconstruction).
  */
 import type { Network, Site } from "../../network/network.ts";
-import { add, axisSize, constant, mul, scalar, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
+import { add, axisSize, constant, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
 import type { CleanRun } from "./clean-run.ts";
 import { divergence, hiddenReconstruction } from "./losses/reconstruction.ts";
 import { maskFrom } from "./mask.ts";
 import { maskedHooks, overRows, type Rows, type SiteMask, type SiteMasks } from "./masked-product.ts";
-import { subsetRoutes } from "./routing.ts";
+import { routes } from "./routing.ts";
 import type { ParameterSettings } from "./settings.ts";
-import { randomMask } from "./sources.ts";
+import { drawnMask } from "./sources.ts";
 
 /** What is masked: one stream of data through the network. */
 export interface Masking {
@@ -50,16 +50,13 @@ function maskedWith(
 
 /** Masks at some sites, each drawn anew under a name. */
 export function drawnMasks(what: Masking, name: string, sites: readonly Site[]): Record<string, SiteMask> {
-  const { clean, rows, settings } = what;
-  const batch = rows.example * rows.pos;
+  const { clean, settings } = what;
   return Object.fromEntries(
     sites.map((site) => {
       const { lower } = clean.importances[site.name]!;
-      const mask = randomMask(lower, `${name}/${site.name}`, settings.sampling);
-      if (what.remainder === "absent") return [site.name, { mask }];
-      const remainder =
-        what.remainder === "whole" ? scalar(1) : uniform(`${name}/${site.name}/delta`, "batch", { batch });
-      return [site.name, { mask, remainder }];
+      const source = { kind: settings.sampling };
+      const drawn = drawnMask(source, lower, `${name}/${site.name}`, what.remainder === "masked");
+      return [site.name, what.remainder === "whole" ? { ...drawn, remainder: scalar(1) } : drawn];
     }),
   );
 }
@@ -89,10 +86,12 @@ export function routed(
   name: string,
   masks: Readonly<Record<string, SiteMask>>,
 ): Record<string, SiteMask> {
-  const names = network.sites.map((site) => site.name);
-  const probability = settings.routing === "probability" ? settings.routingProbability : undefined;
-  const routes = subsetRoutes(name, names, rows.example * rows.pos, probability);
-  return Object.fromEntries(Object.entries(masks).map(([site, mask]) => [site, { ...mask, route: routes[site]! }]));
+  const routing =
+    settings.routing === "probability"
+      ? ({ kind: "fixed-probability", probability: settings.routingProbability } as const)
+      : ({ kind: "uniform-subset" } as const);
+  const chosen = routes(routing, name, network.sites, rows.example * rows.pos);
+  return Object.fromEntries(Object.entries(masks).map(([site, mask]) => [site, { ...mask, route: chosen[site]! }]));
 }
 
 /** A reconstruction by name, with its coefficient. */
@@ -116,10 +115,7 @@ export function passiveReconstructions(what: Masking): Term[] {
       "layerwiseRecon",
       () => draws("layerwise", (name) => meanOf(sites.map((site) => masked(what, drawnMasks(what, name, [site]))))),
     ],
-    [
-      "subsetRecon",
-      () => draws("subset", (name) => masked(what, routed(what, `${name}/route`, drawnMasks(what, name, sites)))),
-    ],
+    ["subsetRecon", () => draws("subset", (name) => masked(what, routed(what, name, drawnMasks(what, name, sites))))],
     [
       "ciMaskedRecon",
       () =>
@@ -131,7 +127,10 @@ export function passiveReconstructions(what: Masking): Term[] {
     ["unmaskedRecon", () => masked(what, fixed(wholeLike))],
     [
       "hiddenRecon",
-      () => hiddenReconstruction(maskedWith(what, drawnMasks(what, `${stream}stochastic`, sites)).at, what.clean.at),
+      () => {
+        const { at } = maskedWith(what, drawnMasks(what, `${stream}stochastic`, sites));
+        return hiddenReconstruction(Object.entries(what.clean.at).map(([point, own]) => ({ masked: at[point]!, own })));
+      },
     ],
   ];
   return all.flatMap(([name, value]) => {

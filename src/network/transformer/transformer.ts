@@ -108,6 +108,10 @@ export function transformer(config: TransformerConfig): Transformer {
     config,
     input: { axes: "batch pos", dtype: "i32", sizes: {}, vocab: config.vocab, context: config.context },
     logits: "vocab",
+    unembedding: {
+      point: config.norm.kind === "none" ? `blocks.${config.layers - 1}.hook_resid_post` : "ln_final.hook_out",
+      logits: (given, value) => capped(config, unembedded(config, given, value)),
+    },
     sites,
     weights,
     points: transformerPoints(config),
@@ -137,7 +141,7 @@ function through(block: Block, stream: Tensor): Tensor {
 
 function unembedded({ tied }: TransformerConfig, given: Tensors, stream: Tensor): Tensor {
   const W_U = tied ? transpose(given["embed.W_E"]!, "d_model vocab") : given["unembed.W_U"]!;
-  const logits = contract(stream, W_U, "batch pos vocab");
+  const logits = contract(stream, W_U, stream.axes.replace(/d_model$/, "vocab"));
   const bias = given["unembed.b_U"];
   return bias === undefined ? logits : add(logits, relabel(bias, "vocab"));
 }

@@ -18,7 +18,7 @@ import {
 } from "../../../tensor/index.ts";
 
 /** The slope of the leaks. */
-const LEAK = 0.01;
+export const LEAK = 0.01;
 
 /** Where z lies, as 0 and 1: `z ≤ 0`, `0 < z ≤ 1`, `z ≤ 1`. Both sigmoids of a site share these. */
 function regions(z: Tensor): { below: Tensor; inside: Tensor; within: Tensor } {

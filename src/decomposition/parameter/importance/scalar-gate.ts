@@ -10,7 +10,6 @@ import type { Site } from "../../../network/network.ts";
 import {
   add,
   axisSize,
-  concat,
   einsum,
   foldIn,
   gelu,
@@ -20,6 +19,7 @@ import {
   type Tensor,
   type Tensors,
 } from "../../../tensor/index.ts";
+import { inBlocks } from "./blocks.ts";
 import type { ImportanceFunction } from "./importance.ts";
 
 /**
@@ -67,12 +67,6 @@ function initialGates(site: Site, C: number, width: number, start: GateStart, ke
   };
 }
 
-/**
- * At most this many numbers in a gate's hidden layer at once: two megabytes, which stay in a processor's cache through the dozen
- * operations that work on it. Blocks of components are independent, so this changes no number.
- */
-const BLOCK = 524_288;
-
 /** A site's pre-activations from its subcomponents' inner activations. */
 function gatePreactivations(tensors: Tensors, site: Site, inner: Tensor<"C batch">): Tensor<"C batch"> {
   const weight = <A extends string>(name: string): Tensor<A> => tensors[`${site.name}.gate.${name}`] as Tensor<A>;
@@ -84,9 +78,7 @@ function gatePreactivations(tensors: Tensors, site: Site, inner: Tensor<"C batch
   };
   const C = axisSize(inner, "C");
   const hiddenSize = axisSize(inner, "batch") * axisSize(weights.W_in, "gate");
-  const perBlock = Math.max(1, Math.floor(BLOCK / hiddenSize));
-  const blocks = Array.from({ length: Math.ceil(C / perBlock) }, (_, i) => {
-    const [start, end] = [i * perBlock, Math.min(C, (i + 1) * perBlock)];
+  return inBlocks(C, hiddenSize, (start, end) => {
     const { W_in, b_in, W_out, b_out } = weights;
     return gatePreactivation(slice(inner, "C", start, end), {
       W_in: slice(W_in, "C", start, end),
@@ -95,7 +87,6 @@ function gatePreactivations(tensors: Tensors, site: Site, inner: Tensor<"C batch
       b_out: slice(b_out, "C", start, end),
     });
   });
-  return concat(blocks, "C");
 }
 
 interface GateWeights {

@@ -5,7 +5,8 @@
  *
  * Tensors run `C gate batch` in memory, as those of scalar gates do; the first product is then a single matrix product.
  */
-import { add, einsum, gelu, type Tensor, type Tensors } from "../../../tensor/index.ts";
+import { add, axisSize, einsum, gelu, slice, type Tensor, type Tensors } from "../../../tensor/index.ts";
+import { inBlocks } from "./blocks.ts";
 import type { ImportanceFunction, SeenSite, Slots } from "./importance.ts";
 import { bySite, vectorOf } from "./seen.ts";
 import { drawn, kaiming, type StartedWeight, ZERO } from "./start.ts";
@@ -33,9 +34,14 @@ export function vectorMlps(width: number): ImportanceFunction {
 }
 
 function gatePreactivations(weights: Tensors, seen: SeenSite): Tensor<"C batch"> {
-  const weight = <A extends string>(name: string): Tensor<A> => weights[`${seen.site.name}.gate.${name}`] as Tensor<A>;
-  const product = einsum("C gate d_in, batch d_in -> C gate batch", weight<"C gate d_in">("W_in"), vectorOf(seen));
-  const hidden = gelu(add(product, weight<"C gate">("b_in")));
-  const out = einsum("C gate batch, C gate -> C batch", hidden, weight<"C gate">("W_out"));
-  return add(out, weight<"C">("b_out"));
+  const x = vectorOf(seen);
+  const [W_in, b_in, W_out, b_out] = ["W_in", "b_in", "W_out", "b_out"].map(
+    (name) => weights[`${seen.site.name}.gate.${name}`]!,
+  ) as [Tensor<"C gate d_in">, Tensor<"C gate">, Tensor<"C gate">, Tensor<"C">];
+  return inBlocks(axisSize(W_in, "C"), axisSize(W_in, "gate") * axisSize(x, "batch"), (start, end) => {
+    const product = einsum("C gate d_in, batch d_in -> C gate batch", slice(W_in, "C", start, end), x);
+    const hidden = gelu(add(product, slice(b_in, "C", start, end)));
+    const out = einsum("C gate batch, C gate -> C batch", hidden, slice(W_out, "C", start, end));
+    return add(out, slice(b_out, "C", start, end));
+  });
 }

@@ -1,17 +1,6 @@
 /** Reconstruction: what the masked network gets wrong against the network itself. */
 import type { Network } from "../../../network/network.ts";
-import {
-  add,
-  div,
-  klDivergence,
-  mean,
-  mul,
-  square,
-  sub,
-  sum,
-  type Tensor,
-  type Tensors,
-} from "../../../tensor/index.ts";
+import { add, div, klDivergence, mean, mul, square, sub, sum, type Tensor } from "../../../tensor/index.ts";
 
 /**
  * How far the masked network's output is from the target network's own, never from labels: the squared error of values, the
@@ -33,17 +22,16 @@ function squaredError(output: Tensor, target: Tensor): Tensor<""> {
 }
 
 /**
- * How far hidden values are from the clean run's: the mean over hook points of `Σ (h - h*)² / Σ h*²` (param-decomp SPEC, S35).
+ * Hidden-activation reconstruction: the mean over some values within the network of `‖masked - own‖² / ‖own‖²`, norms over the whole batch
+ * (param-decomp SPEC, S35).
  *
- * @param at    values of the masked run by hook point
- * @param clean those of the clean run, which name the points
+ * @param values what was seen at hook points, in the masked network and in the network as it is; the latter not all zero
+ * @returns      a share of squared activations, ≥ 0
  */
-export function hiddenReconstruction(at: Tensors, clean: Tensors): Tensor<""> {
-  const shares = Object.entries(clean).map(([point, h]) =>
-    div(sum(square(sub(at[point]!, h) as Tensor)), sum(square(h))),
-  );
+export function hiddenReconstruction(values: readonly { readonly masked: Tensor; readonly own: Tensor }[]): Tensor<""> {
+  const shares = values.map(({ masked, own }) => div(sum(square(sub(masked, own))), sum(square(own))));
   return mul(
     shares.reduce((a, b) => add(a, b)),
-    1 / shares.length,
-  );
+    1 / values.length,
+  ) as Tensor<"">;
 }
