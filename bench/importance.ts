@@ -1,5 +1,5 @@
 /**
- * `npm run bench:importance -- [--json] [--kind name] [--components n,n] [--rows n,n] [--seconds n] [--threads n] [--memory gigabytes]`: what
+ * `node scripts/run.js bench/importance.ts [--json] [--kind name] [--components n,n] [--rows n,n] [--seconds n] [--threads n] [--memory gigabytes]`: what
  * predicting importances costs, alone: pre-activations of the 12 sites of a transformer (2 layers, 128 wide, 512 in the MLP) and the gradient by
  * all weights of what predicts them, in sequences of 128, by kind, components a site and rows. Each measurement is a process of its own.
  *

@@ -14,6 +14,8 @@ import { decompose, judge, named, resolveMethod, resolveTarget, train, type Verd
 interface Experiment {
   readonly about: string;
   readonly target: Readonly<Record<string, unknown>>;
+  /** `spd` unless said otherwise. */
+  readonly method?: string;
   readonly preset: string;
   readonly set?: Readonly<Record<string, unknown>>;
 }
@@ -50,6 +52,22 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     preset: "default",
     set: { importanceMinimality: 0 },
   },
+  "apd-5-2": { about: "APD paper's preset, 5-2", target: size(5, 2), method: "apd", preset: "apd-tms-5-2" },
+  "apd-40-10": {
+    about: "APD paper's preset, 40-10",
+    target: size(40, 10, { batch: 4096, steps: 5000 }),
+    method: "apd",
+    preset: "apd-tms-40-10",
+  },
+  "apd-default-5-2": { about: "APD, our default, 5-2", target: size(5, 2), method: "apd", preset: "default" },
+  "l3d-5-2": { about: "L3D, our default, 5-2", target: size(5, 2), method: "l3d", preset: "default" },
+  "l3d-8-3": { about: "L3D, our default, 8-3", target: size(8, 3), method: "l3d", preset: "default" },
+  "l3d-40-10": {
+    about: "L3D, our default, 40-10",
+    target: size(40, 10, { batch: 4096, steps: 5000 }),
+    method: "l3d",
+    preset: "default",
+  },
 };
 
 interface Row {
@@ -78,7 +96,8 @@ async function runSeed(name: string, seed: number): Promise<Row> {
   const began = performance.now();
   const target = resolveTarget("tms", { set: { ...experiment.target, seed } });
   const { weights } = await train(target, { threads: 1 });
-  const document = resolveMethod("spd", { target, preset: experiment.preset, set: { ...experiment.set, seed } });
+  const { method = "spd", preset, set } = experiment;
+  const document = resolveMethod(method, { target, preset, set: { ...set, seed } });
   const found = await decompose(document, weights, { threads: 1 });
   const verdict = await judge(found, { threads: 1 });
   const { features, hidden } = target.settings as unknown as { features: number; hidden: number };

@@ -4,7 +4,7 @@
  */
 import type { NamedValues } from "../engine/index.ts";
 import type { Hooks, Network, Site } from "../network/network.ts";
-import type { Tensor, Tensors } from "../tensor/index.ts";
+import { reshape, sizesOf, type Tensor, type Tensors } from "../tensor/index.ts";
 
 /** One part of a network. */
 export interface ComponentInfo {
@@ -20,6 +20,14 @@ export interface ComponentInfo {
 /** For each site, how much of each component is kept: `C batch`, 1 keeps, 0 removes, in between interpolates. */
 export type Masks = Readonly<Record<string, Tensor<"C batch">>>;
 
+/** Matrices of one site, each a sum of rank-one factors. */
+export interface Factors {
+  /** What is read. */
+  readonly V: Tensor<"d_in C m">;
+  /** What is written. */
+  readonly U: Tensor<"C m d_out">;
+}
+
 export interface Decomposition {
   readonly network: Network;
   /** Where it acts. */
@@ -31,6 +39,11 @@ export interface Decomposition {
   readonly values: NamedValues;
   /** The same as inputs of a program. */
   readonly tensors: Tensors;
+  /**
+   * The components' matrices at a site, factorised: `P_c = Σ_m V[:, c, m] U[c, m, :]`. Absent where they are of rank one, with factors
+   * `<site>.V` (`d_in C`) and `<site>.U` (`C d_out`) among `tensors`; `componentFactors` answers for both.
+   */
+  factors?(site: Site): Factors;
   /** How much each component matters on each input: causal importance, |latent|, … `C batch` for each site. */
   activity(x: Tensor): Masks;
   /**
@@ -45,4 +58,14 @@ export interface Decomposition {
    * removed unless given. `at` sees values at hook points on the way.
    */
   masked(x: Tensor, masks: Masks, remainder?: Readonly<Record<string, Tensor>>, at?: Hooks["at"]): Tensor;
+}
+
+/** The matrices of a site's components, factorised. */
+export function componentFactors(decomposition: Decomposition, site: Site): Factors {
+  if (decomposition.factors !== undefined) return decomposition.factors(site);
+  const [V, U] = [decomposition.tensors[`${site.name}.V`]!, decomposition.tensors[`${site.name}.U`]!];
+  return {
+    V: reshape(V, "d_in C m", { ...sizesOf(V), m: 1 }),
+    U: reshape(U, "C m d_out", { ...sizesOf(U), m: 1 }),
+  };
 }

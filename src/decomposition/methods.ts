@@ -4,7 +4,9 @@ import { MechanistError } from "../error.ts";
 import { named, type Preset, type SettingsSchema, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
+import { apdMethod } from "./apd/method.ts";
 import type { Decomposition } from "./decomposition.ts";
+import { l3dMethod } from "./l3d/method.ts";
 import { parameterMethod } from "./parameter/method.ts";
 import { ownPresets, PUBLISHED } from "./parameter/presets/spd.ts";
 import { tpdPresets } from "./parameter/presets/tpd.ts";
@@ -61,6 +63,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
     complaint: (settings) =>
       isTargeted(settings) ? undefined : "expected --set targetFeatures=… or --set targetPrompts=…, got neither",
   }),
+  apd: apdMethod,
+  l3d: l3dMethod,
 };
 
 /** The method called `name`, or the nearest name there is. */

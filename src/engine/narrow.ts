@@ -15,9 +15,6 @@ type Ranges = readonly (readonly [number, number])[];
 /** Which ranges of an input a node reads when somebody reads some of it. */
 type Demand = (node: Tensor, needed: Ranges, input: Tensor) => Ranges;
 
-/** A range that is more of its axis than this is not worth cutting out. */
-const WORTH_CUTTING = 7 / 8;
-
 /**
  * The same outputs, without what nobody reads. Nodes keep their derivatives, so that gradients of the outputs are as small.
  *
@@ -77,11 +74,7 @@ function computable(node: Tensor, needed: Ranges): Ranges {
   const demand = DEMANDS[node.op];
   if (demand === undefined) return whole(node);
   const fixed = FIXED[node.op]?.(node) ?? [];
-  return axisNames(node.axes).map((axis, i) => {
-    const [low, high] = needed[i]!;
-    const size = node.shape[i]!;
-    return fixed.includes(axis) || high - low > WORTH_CUTTING * size ? [0, size] : [low, high];
-  });
+  return axisNames(node.axes).map((axis, i) => (fixed.includes(axis) ? [0, node.shape[i]!] : needed[i]!));
 }
 
 function rebuild(node: Tensor, ranges: Ranges, inputs: readonly Tensor[]): Tensor {

@@ -112,3 +112,36 @@ export function scaledInside(
   const [a, b] = x.inputs.map((input) => scaledInside(input, factor, onlyHere, limit));
   return a === undefined || b === undefined ? undefined : { ...x, inputs: [a, b] };
 }
+
+/**
+ * `Σ (Σ A B) y`, where the outer sum is over axes of `B`, as `Σ A (Σ y B)` where that inner contraction is computed anyway: nothing of
+ * the size of `y` is made. In the gradient of attention, `A` is the gradient of what a head reads, `B` its values and `y` its
+ * pattern, whose contraction with the values is what the head has read (Dao et al. 2022, appendix B).
+ *
+ * @param product `Σ A B`, as wide as `y`
+ * @param sum     the outer sum, whose axes the result has
+ */
+export function contractThrough(
+  product: Tensor,
+  y: Tensor,
+  sum: NodeOf<"sum">,
+  exists: (x: Tensor) => boolean,
+): Tensor | undefined {
+  if (!isOp(product, "einsum")) return undefined;
+  const [first, second] = product.inputs as [Tensor, Tensor];
+  const { over } = sum.attributes;
+  for (const [A, B] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    if (!over.every((axis) => has(B, axis) && !has(A, axis) && has(y, axis))) continue;
+    const [left, right] = [y, B].map((x) => axisNames(x.axes).filter((axis) => !over.includes(axis)));
+    if (!axisNames(A.axes).every((axis) => left!.includes(axis) || right!.includes(axis))) continue;
+    if (![...left!, ...right!].every((axis) => has(A, axis))) continue;
+    const inner = contract(y, B, A.axes);
+    if (!exists(inner)) continue;
+    const result = contract(A, inner, sum.axes) as NodeOf<"einsum">;
+    return { ...result, attributes: { alpha: result.attributes.alpha * product.attributes.alpha } };
+  }
+  return undefined;
+}

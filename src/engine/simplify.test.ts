@@ -5,22 +5,30 @@ import { expectClose } from "../../test/expect-close.ts";
 import {
   add,
   constant,
+  contract,
+  div,
   exp,
   gradients,
   input,
+  keyFromSeed,
   mul,
   neg,
   pow,
+  randomNormal,
   reshape,
   scalar,
+  softmax,
+  square,
   stopGradient,
   sum,
+  takeAlong,
   type Tensor,
   transpose,
 } from "../tensor/index.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { interpret } from "./interpreter/interpret.ts";
 import { simplify } from "./simplify.ts";
+import { values } from "./values.ts";
 
 const x = input("x", "a b", { a: 2, b: 3 });
 const y = input("y", "b", { b: 3 });
@@ -40,7 +48,7 @@ test("changes no number of random programs and of their gradients", () => {
       const all = Object.fromEntries([program.loss, ...program.results, ...wrt].map((tensor, i) => [i, tensor]));
       const feeds = feedsFor(program, data);
       const [before, after] = [interpret(all, feeds), interpret(simplify(all), feeds)];
-      for (const [name, values] of Object.entries(before)) expectClose(after[name]!, values, { relative: 1e-11 });
+      for (const [name, want] of Object.entries(before)) expectClose(after[name]!, want, { relative: 1e-11 });
     }),
     { seed: 20250622, numRuns: 300 },
   );
@@ -93,6 +101,33 @@ describe("what goes away", () => {
 
   test("a product that is only summed: it becomes a contraction", () => {
     expect(operations(sum(mul(x, y), "b"))).toEqual(["einsum"]);
+  });
+
+  test("a number that a contraction is divided by", () => {
+    expect(operations(div(contract(x, y, "a") as Tensor, 3))).toEqual(["einsum"]);
+  });
+
+  test("the sum of what was spread along an axis", () => {
+    const at = input("at", "a", { a: 2 }, "i32");
+    const spread = gradients(sum(takeAlong(x, at, "b")) as Tensor, [x])[0] as Tensor;
+    expect(spread.op).toBe("scatterAlong");
+    expect(operations(sum(spread, "b") as Tensor)).not.toContain("scatterAlong");
+  });
+
+  test("what attention's gradient sums over keys, where what a head has read is at hand", () => {
+    const [scores, v] = [input("scores", "query key", { query: 5, key: 5 }), input("v", "key d", { key: 5, d: 2 })];
+    const read = contract(softmax(scores, "key"), v, "query d");
+    const [slope] = gradients(sum(square(square(read))) as Tensor, [scores]);
+    const shapes = inTopologicalOrder([simplify({ slope }).slope])
+      .filter(({ op }) => op === "einsum" || op === "sum")
+      .map(({ axes }) => axes);
+    // What is read, its gradient to the pattern, and their product: nothing of keys and queries is summed.
+    expect(shapes.toSorted()).toEqual(["query", "query d", "query key"]);
+    const feeds = {
+      scores: values("query key", [5, 5], randomNormal(keyFromSeed(0), 25)),
+      v: values("key d", [5, 2], randomNormal(keyFromSeed(1), 10)),
+    };
+    expectClose(interpret(simplify({ slope }), feeds).slope, interpret({ slope }, feeds).slope, { relative: 1e-11 });
   });
 });
 

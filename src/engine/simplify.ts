@@ -5,11 +5,12 @@
  */
 import { axisNames } from "../tensor/axes.ts";
 import { contract } from "../tensor/ops/einsum.ts";
+import { sumTo } from "../tensor/ops/reduce.ts";
 import { concat, pad } from "../tensor/ops/shape.ts";
 import { axisSize, isOp, node, type NodeOf, scalar, sizesOf, type Tensor } from "../tensor/tensor.ts";
 import { inTopologicalOrder } from "../tensor/traverse.ts";
 import { evaluate } from "./interpreter/evaluate.ts";
-import { contractNarrowly, filled, scaledInside } from "./products.ts";
+import { contractNarrowly, contractThrough, filled, scaledInside } from "./products.ts";
 
 /** The largest constant that folding may make; a bigger one would cost more memory than it saves time. */
 const MOST_FOLDED = 65_536;
@@ -23,8 +24,10 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
   const uses = countUses(order);
   const usesOf = new Map<Tensor, number>();
 
+  const keyOf = (x: Tensor): string =>
+    `${x.op}|${x.dtype}|${x.axes}|${x.shape.join()}|${describe(x)}|${x.inputs.map((i) => ids.get(i)).join()}`;
   const intern = (x: Tensor): Tensor => {
-    const key = `${x.op}|${x.dtype}|${x.axes}|${x.shape.join()}|${describe(x)}|${x.inputs.map((i) => ids.get(i)).join()}`;
+    const key = keyOf(x);
     const same = known.get(key);
     if (same !== undefined) return same;
     known.set(key, x);
@@ -38,12 +41,15 @@ export function simplify<O extends Readonly<Record<string, Tensor>>>(outputs: O)
     return intern(inputs.every((input, i) => input === x.inputs[i]) ? x : { ...x, inputs });
   };
 
+  const onlyHere = (x: Tensor): boolean => (usesOf.get(x) ?? 1) === 1;
+  const exists = (x: Tensor): boolean => x.inputs.every((input) => ids.has(input)) && known.has(keyOf(x));
+
   for (const original of order) {
     const inputs =
       original.op === "identity" ? [rebuilt.get(original.inputs[0]!)!] : original.inputs.map((x) => rebuilt.get(x)!);
     const copy: Tensor = { ...original, inputs };
     delete (copy as { derivative?: unknown }).derivative;
-    const result = internAll(rewrite(copy, (x) => (usesOf.get(x) ?? 1) === 1));
+    const result = internAll(rewrite(copy, { onlyHere, exists }));
     rebuilt.set(original, result);
     usesOf.set(result, (usesOf.get(result) ?? 0) + (uses.get(original) ?? 1));
   }
@@ -64,8 +70,16 @@ function describe(x: Tensor): string {
   return JSON.stringify(x.attributes);
 }
 
-/** One step of simplification at a node whose inputs are simple already. `onlyHere` tells whether nothing else uses an input. */
-function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
+/** What a rewriting must know of the program around a node. */
+interface Around {
+  /** Whether nothing else uses an input. */
+  onlyHere(input: Tensor): boolean;
+  /** Whether a node is computed anyway. */
+  exists(x: Tensor): boolean;
+}
+
+/** One step of simplification at a node whose inputs are simple already. */
+function rewrite(x: Tensor, { onlyHere, exists }: Around): Tensor {
   if (isOp(x, "identity")) return x.inputs[0]!;
   const folded = foldConstant(x);
   if (folded !== undefined) return folded;
@@ -79,11 +93,11 @@ function rewrite(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
     case "sub":
       return zeroOf(x, x.inputs[1]!) ?? withoutSign(x) ?? withoutBroadcasts(x);
     case "div":
-      return rewriteQuotient(x);
+      return rewriteQuotient(x, onlyHere);
     case "pow":
       return rewritePower(x);
     case "sum":
-      return rewriteSum(x as NodeOf<"sum">, onlyHere);
+      return rewriteSum(x as NodeOf<"sum">, { onlyHere, exists });
     case "einsum":
       return rewriteEinsum(x as NodeOf<"einsum">);
     case "neg":
@@ -201,10 +215,11 @@ function negatedInside(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor 
   return negated?.op === "mul" ? undefined : negated;
 }
 
-function rewriteQuotient(x: Tensor): Tensor {
+/** Division by a number is a product, which has more ways to disappear. */
+function rewriteQuotient(x: Tensor, onlyHere: (input: Tensor) => boolean): Tensor {
   const divisor = filled(x.inputs[1]!);
   if (divisor === undefined || x.inputs[0]!.axes !== x.axes) return withoutBroadcasts(x);
-  return divisor === 1 ? x.inputs[0]! : { ...x, op: "mul", inputs: [x.inputs[0]!, scalar(1 / divisor)] };
+  return rewriteProduct({ ...x, op: "mul", inputs: [x.inputs[0]!, scalar(1 / divisor)] }, onlyHere);
 }
 
 function rewritePower(x: Tensor): Tensor {
@@ -248,12 +263,17 @@ function hasAll(x: Tensor, axesOf: Tensor): boolean {
 }
 
 /** The sum of a product is a contraction; the sum of something repeated is a multiple of it. */
-function rewriteSum(x: NodeOf<"sum">, onlyHere: (input: Tensor) => boolean): Tensor {
+function rewriteSum(x: NodeOf<"sum">, { onlyHere, exists }: Around): Tensor {
   const [inner] = x.inputs as [Tensor];
+  // What was spread along an axis is what it was before.
+  if (isOp(inner, "scatterAlong") && x.attributes.over.join() === inner.attributes.axis)
+    return sumTo(inner.inputs[0]!, x);
   const narrow = contractNarrowly([inner], x.axes, 1);
   if (narrow !== undefined) return narrow;
   if (isOp(inner, "mul") && inner.inputs[0] !== inner.inputs[1] && onlyHere(inner)) {
     const [a, b] = inner.inputs as [Tensor, Tensor];
+    const through = contractThrough(a, b, x, exists) ?? contractThrough(b, a, x, exists);
+    if (through !== undefined) return through;
     const shared = x.attributes.over.every(
       (axis) => axisNames(a.axes).includes(axis) && axisNames(b.axes).includes(axis),
     );

@@ -7,9 +7,12 @@ import { type Decomposed, methodNamed } from "../decomposition/methods.ts";
 import type { Device } from "../engine/index.ts";
 import type { KnownMechanisms } from "../training/known-mechanisms.ts";
 import { targetNamed } from "../training/targets.ts";
+import { contributionCorrelation } from "./contributions.ts";
 import { type DataSource, FreshData } from "./fresh-data.ts";
+import { type FrequencyGroups, frequencyGroups } from "./frequency-groups.ts";
 import { checkGate, type GateVerdict } from "./gate.ts";
 import { byThreshold, type ByThreshold, type SiteCounts } from "./importance-counts.ts";
+import { type MarkerCircuit, markerCircuit } from "./marker-circuit.ts";
 import { judgeMechanisms, type MechanismVerdict, type SiteMechanisms } from "./mechanisms.ts";
 import { type Reconstruction, reconstruction } from "./reconstruction.ts";
 import { meanFaithfulness, siteFaithfulness } from "./site-faithfulness.ts";
@@ -29,7 +32,8 @@ export interface SiteVerdict extends Partial<SiteMechanisms> {
   readonly unmaskedRecon: number;
 }
 
-export interface Verdict extends Omit<Partial<MechanismVerdict>, "sites">, Omit<Reconstruction, "bySite" | "counts"> {
+export interface Verdict
+  extends Omit<Partial<MechanismVerdict>, "sites">, Studies, Omit<Reconstruction, "bySite" | "counts"> {
   readonly schema: 1;
   readonly sites: Readonly<Record<string, SiteVerdict>>;
   /** The divergences of four regimes, in `unit`. */
@@ -55,6 +59,20 @@ export interface Verdict extends Omit<Partial<MechanismVerdict>, "sites">, Omit<
   /** The gate's; absent without one. */
   readonly passed?: boolean;
   readonly warnings: readonly Warning[];
+}
+
+/** What is asked of networks whose mechanisms are known in ways of their own. */
+interface Studies extends Partial<MarkerCircuit>, Partial<FrequencyGroups> {
+  readonly contributionCorrelation?: number;
+}
+
+async function studies(data: FreshData, { contributions, marker, modulus }: KnownMechanisms): Promise<Studies> {
+  const correlation = contributions && contributionCorrelation(data.decomposition, contributions);
+  return {
+    ...(correlation !== undefined && { contributionCorrelation: correlation }),
+    ...(marker && (await markerCircuit(data, marker))),
+    ...(modulus && (await frequencyGroups(data, modulus))),
+  };
 }
 
 export interface JudgeOptions {
@@ -95,6 +113,7 @@ export async function judgeDecomposition(
       ? judgeMechanisms(decomposition, known.patterns)
       : { sites: {} as MechanismVerdict["sites"] };
     const faithfulness = siteFaithfulness(decomposition);
+    const studied = await studies(data, known);
     const sites = Object.fromEntries(
       decomposition.sites.map(({ name, dIn, dOut }): [string, SiteVerdict] => [
         name,
@@ -116,6 +135,7 @@ export async function judgeDecomposition(
     const verdict = {
       schema: 1 as const,
       ...probed,
+      ...studied,
       ...found,
       stochasticRecon: regimes.stochastic.divergence,
       ciMaskedRecon: regimes.ciMasked.divergence,

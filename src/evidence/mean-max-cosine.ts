@@ -21,17 +21,21 @@ export interface MatrixMatch {
 
 /**
  * @param W    the site's matrix, `d_in d_out`
- * @param V    `d_in C`
- * @param U    `C d_out`
+ * @param V    `d_in C`, or `d_in C m` where components have rank m
+ * @param U    `C d_out`, or `C m d_out`
  * @param side which axis runs over features: the rows of `W` where features come in, its columns where they come out
  */
 export function matchColumns(W: Values, V: Values, U: Values, side: "in" | "out"): MatrixMatch {
   const [dIn, dOut] = W.shape as [number, number];
-  const C = V.shape[1]!;
+  const [C, m = 1] = V.shape.slice(1) as [number, number?];
   const [count, length] = side === "in" ? [dIn, dOut] : [dOut, dIn];
   const at = (feature: number, i: number): number => W.data[side === "in" ? feature * dOut + i : i * dOut + feature]!;
-  const part = (c: number, feature: number, i: number): number =>
-    side === "in" ? V.data[feature * C + c]! * U.data[c * dOut + i]! : V.data[i * C + c]! * U.data[c * dOut + feature]!;
+  const part = (c: number, feature: number, i: number): number => {
+    const [row, column] = side === "in" ? [feature, i] : [i, feature];
+    let entry = 0;
+    for (let k = c * m; k < (c + 1) * m; k++) entry += V.data[row * C * m + k]! * U.data[k * dOut + column]!;
+    return entry;
+  };
   const features = Array.from({ length: count }, (_, feature) => {
     let best = { component: 0, cosine: -Infinity, ratio: 0 };
     const norm = Math.hypot(...Array.from({ length }, (__, i) => at(feature, i)));

@@ -2,7 +2,7 @@
  * Components held against the mechanisms that a network is known to have, on one-hot inputs: one component an input in the matrices that carry
  * features, a block of the matrix's rank where something is always needed.
  */
-import type { Decomposition } from "../decomposition/decomposition.ts";
+import { componentFactors, type Decomposition } from "../decomposition/decomposition.ts";
 import { interpret, type Values } from "../engine/index.ts";
 import type { Site } from "../network/network.ts";
 import type { KnownPatterns, SitePattern } from "../training/known-mechanisms.ts";
@@ -71,12 +71,7 @@ export function judgeMechanisms(decomposition: Decomposition, known: KnownPatter
   };
 }
 
-function judgeSite(
-  { network, tensors, values }: Decomposition,
-  site: Site,
-  wanted: SitePattern,
-  importances: Values,
-): SiteMechanisms {
+function judgeSite(decomposition: Decomposition, site: Site, wanted: SitePattern, importances: Values): SiteMechanisms {
   const error = (tolerance?: number): number =>
     wanted.pattern === "identity"
       ? identityError(importances, tolerance)
@@ -89,7 +84,9 @@ function judgeSite(
     expectedAlive: wanted.pattern === "identity" ? wanted.inputs : wanted.rank,
   };
   if (site.features === undefined) return scores;
-  const { W } = interpret({ W: network.matrix(tensors, site.name) }, values);
-  const { mmcs, ml2r } = matchColumns(W, values[`${site.name}.V`]!, values[`${site.name}.U`]!, site.features);
+  const { network, tensors, values } = decomposition;
+  const matrices = { W: network.matrix(tensors, site.name), ...componentFactors(decomposition, site) };
+  const { W, V, U } = interpret(matrices, values);
+  const { mmcs, ml2r } = matchColumns(W, V, U, site.features);
   return { ...scores, mmcs, ml2r };
 }

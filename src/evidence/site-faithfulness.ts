@@ -2,8 +2,9 @@
  * How far the components of each site are from adding up to its matrix. The mean over all weights, which methods minimise, may hide one site
  * among many that carries the whole damage; errors relative to each matrix do not. Neither ranks sites by what the damage does to the output.
  */
-import type { Decomposition } from "../decomposition/decomposition.ts";
+import { componentFactors, type Decomposition } from "../decomposition/decomposition.ts";
 import { interpret, type Values } from "../engine/index.ts";
+import { sizeOf } from "../tensor/index.ts";
 
 export interface SiteFaithfulness {
   /** `Σ_ij Δ_ij²`. */
@@ -18,9 +19,12 @@ export interface SiteFaithfulness {
 export function siteFaithfulness(decomposition: Decomposition): Readonly<Record<string, SiteFaithfulness>> {
   const { network, tensors, values } = decomposition;
   return Object.fromEntries(
-    network.sites.map(({ name }) => {
-      const { W } = interpret({ W: network.matrix(tensors, name) }, values);
-      return [name, faithfulnessOf(W, values[`${name}.V`]!, values[`${name}.U`]!)];
+    network.sites.map((site) => {
+      const { W, V, U } = interpret(
+        { W: network.matrix(tensors, site.name), ...componentFactors(decomposition, site) },
+        values,
+      );
+      return [site.name, faithfulnessOf(W, V, U)];
     }),
   );
 }
@@ -33,12 +37,13 @@ export function meanFaithfulness(sites: Readonly<Record<string, SiteFaithfulness
 
 /**
  * @param W `d_in d_out`
- * @param V `d_in C`
- * @param U `C d_out`
+ * @param V `d_in C`, or `d_in C m` where components have rank m
+ * @param U `C d_out`, or `C m d_out`
  */
 export function faithfulnessOf(W: Values, V: Values, U: Values): SiteFaithfulness {
   const [dIn, dOut] = W.shape as [number, number];
-  const C = V.shape[1]!;
+  // Which component a factor belongs to does not matter to the sum.
+  const C = sizeOf(V.shape.slice(1));
   const left = new Float64Array(dOut);
   let [squaredError, norm] = [0, 0];
   for (let i = 0; i < dIn; i++) {

@@ -57,3 +57,9 @@ export function linearSchedule(from: number, to: number): readonly Knot[] {
     { at: 1, value: to },
   ];
 }
+
+/** From 0 up to `value` in a straight line over a fraction of the run, then as `cosineSchedule`. */
+export function warmedUpCosine(value: number, warmUp: number, final = 0): readonly Knot[] {
+  const rise: readonly Knot[] = warmUp > 0 ? [{ at: 0, value: 0 }] : [];
+  return [...rise, { at: warmUp, value }, { at: 1, value: value * final, interpolation: "cosine" }];
+}

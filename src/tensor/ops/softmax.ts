@@ -23,10 +23,7 @@ export function softmax<A extends string>(x: Tensor<A>, axis: Names<A>): Tensor<
     axes: x.axes,
     shape: x.shape,
     attributes: { axis },
-    derivative: (g, of) => {
-      const weighted = mul(g, of);
-      return [sub(weighted, mul(of, sum(weighted, axis as string) as Tensor))];
-    },
+    derivative: (g, of) => [mul(of, sub(g, sum(mul(g, of), axis as string) as Tensor))],
   });
 }
 

@@ -119,6 +119,10 @@ export const flipFlopTarget: Target = {
       meaning: "readouts with the sign of the last pulse, over positions and bits; without memory: memorylessAccuracy",
     },
     {
+      metric: "memorylessAccuracy",
+      meaning: "chance level of accuracy: right where a pulse is seen, else a guess",
+    },
+    {
       metric: "heldOutLoss",
       meaning: "squared distance of readouts from -1 or 1 on new sequences; 1 for a network that says 0",
     },

@@ -76,6 +76,7 @@ function modelFromJson(text: string): HiddenMarkovModel {
 
 const success: readonly Success[] = [
   { metric: "excessLoss", meaning: "nats a token above lossFloor, the least that any predictor can have" },
+  { metric: "lossFloor", meaning: "nats a token: what an ideal observer of the same tokens loses" },
   {
     metric: "beliefR2",
     meaning: "variance of belief states that a linear map of the last residual stream explains, of 1, on new sequences",

@@ -258,14 +258,24 @@ export const inductionTarget: Target = {
       meaning:
         "nats, of tokens that came before after the same token; uniformLoss, ln of the vocabulary, knows nothing",
     },
+    { metric: "uniformLoss", meaning: "chance level of secondCopyLoss, nats: every token as likely as any other" },
     {
       metric: "prefixMatching",
       meaning:
         "best head of the last layer: attention to what followed this token in earlier copies, of 1; chance: uniformPrefixMatching",
     },
     {
+      metric: "uniformPrefixMatching",
+      meaning:
+        "chance level of prefixMatching: the same of a head that looks at every key up to its own position alike",
+    },
+    {
       metric: "previousToken",
       meaning: "best head of the first layer: attention to the token before, of 1; chance: uniformPreviousToken",
+    },
+    {
+      metric: "uniformPreviousToken",
+      meaning: "chance level of previousToken: the same of a head that looks at every key up to its own position alike",
     },
     {
       metric: "inContextDrop",

@@ -347,6 +347,7 @@ export const modularAdditionTarget: Target = {
       meaning:
         "nats, training sums, logits without them; near uniformLoss if they are what is used, near 0 if learnt by heart",
     },
+    { metric: "uniformLoss", meaning: "chance level of the losses, nats: ln p" },
   ],
   title: (settings) => {
     const { modulus, architecture } = asModular(settings);

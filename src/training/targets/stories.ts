@@ -194,11 +194,15 @@ export const storiesTarget: Target = {
       meaning:
         "who has what, named right among those there are, of 1; chance ownerChance, last one named ownerLastNamed",
     },
+    { metric: "ownerChance", meaning: "chance level of owner: one in those there are, over the same questions" },
+    { metric: "ownerLastNamed", meaning: "baseline of owner: whoever was named last, of 1" },
     {
       metric: "place",
       meaning:
         "who is where, named right among the places there are, of 1; chance placeChance, last one placeLastNamed",
     },
+    { metric: "placeChance", meaning: "chance level of place: one in those there are, over the same questions" },
+    { metric: "placeLastNamed", meaning: "baseline of place: the place that was named last, of 1" },
   ],
   title: (settings) => `stories-${asStories(settings).layers}-${asStories(settings).width}`,
   network: (settings) => storiesNetwork(asStories(settings)),

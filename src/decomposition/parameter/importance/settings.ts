@@ -17,7 +17,7 @@ export const importanceSettings = {
     .enum(["gate", "vector-mlp", "layerwise-mlp", "global-mlp", "transformer", "chunkwise-transformer"])
     .default("gate")
     .describe(
-      "what predicts importances: of each component, from its own activation or all that enters its site; of sites; of all",
+      "what predicts importances: gate sees a component's activation, vector-mlp and layerwise-mlp the input of its site, the others many sites",
     ),
   gateWidth: size(4096, "hidden width of each component's gate or vector MLP").default(16),
   gateStart: z

@@ -1,0 +1,120 @@
+/** Running attribution-based parameter decomposition: the objective, by Adam, from components that begin at random. */
+import { type NamedValues, type Stepper, values } from "../../engine/index.ts";
+import { type Network, weightInputs } from "../../network/network.ts";
+import {
+  div,
+  foldIn,
+  type Key,
+  keyFromSeed,
+  mul,
+  randomNormal,
+  sqrt,
+  sum,
+  type Tensor,
+  type Tensors,
+} from "../../tensor/index.ts";
+import { adamWScalars } from "../../training/adamw.ts";
+import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
+import { layoutOf } from "../../training/parameters.ts";
+import { scheduleAt, warmedUpCosine } from "../../training/schedule.ts";
+import type { DecompositionTarget } from "../full-network/target.ts";
+import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
+import { apdObjective } from "./objective.ts";
+import { apdWeights } from "./parts.ts";
+import type { ApdSettings } from "./settings.ts";
+
+/** What a run found: `<site>.parts.V` and `<site>.parts.U` of each matrix, and `threshold`, above which an attribution makes a component active. */
+export interface ApdResult extends Omit<StageResult, "tensors"> {
+  readonly components: NamedValues;
+}
+
+/** Takes a network apart. */
+export async function apd(
+  target: DecompositionTarget,
+  settings: ApdSettings,
+  options: LoopOptions = {},
+): Promise<ApdResult> {
+  const layout = layoutOf(apdWeights(target.network, settings));
+  const key = keyFromSeed(settings.seed);
+  const start = options.resume?.tensors ?? firstFactors(target.network, settings, foldIn(key, "components"));
+  const rate = warmedUpCosine(settings.learningRate, settings.warmUp, settings.finalLearningRate);
+  const stepKey = foldIn(key, "steps");
+  const stepper = await compileApd(target, settings, start, options);
+  try {
+    const { tensors, ...result } = await runStage(
+      {
+        name: "decompose",
+        stepper,
+        from: options.resume?.step ?? 0,
+        steps: settings.steps,
+        inputsAt: (step) => ({
+          key: foldIn(stepKey, step),
+          scalars: adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
+        }),
+        tensors: savedState(layout),
+      },
+      options,
+    );
+    return { ...result, components: weightsIn(tensors) };
+  } finally {
+    await stepper.dispose();
+  }
+}
+
+/**
+ * Factors before anything has been learnt: `V ~ N(0, 1/√d_in)`, `U ~ N(0, 1/√(C m))`, standard deviations, so that all components together are as
+ * large as a matrix of ordinary weights. The paper does not say how it begins.
+ */
+export function firstFactors(network: Network, settings: ApdSettings, key: Key): NamedValues {
+  const drawn = apdWeights(network, settings).map(({ name, axes, shape }) => {
+    if (name === THRESHOLD.name) return [name, values(axes, shape, [0])] as const;
+    const [a, b] = shape as [number, number];
+    const deviation = name.endsWith(".V") ? 1 / Math.sqrt(a) : 1 / Math.sqrt(a * b);
+    const count = shape.reduce((x, y) => x * y, 1);
+    return [
+      name,
+      values(
+        axes,
+        shape,
+        randomNormal(foldIn(key, name), count).map((x) => x * deviation),
+      ),
+    ] as const;
+  });
+  return Object.fromEntries(drawn);
+}
+
+/** The program, compiled and loaded. */
+export function compileApd(
+  { network, weights, tables, batch }: DecompositionTarget,
+  settings: ApdSettings,
+  start: NamedValues,
+  options: LoopOptions = {},
+): Promise<Stepper> {
+  const given = weightInputs(network.weights);
+  const x = batch(settings.batch);
+  return compileOptimisation(
+    {
+      layout: layoutOf(apdWeights(network, settings)),
+      start,
+      objective: (components) => ({ ...apdObjective(network, given, components, x, settings) }),
+      after: (components, { threshold }) => ({
+        ...(settings.unitNorm && normalised(components)),
+        threshold: movedThreshold(components, threshold!),
+      }),
+      fixed: { ...tables, ...weights },
+    },
+    options,
+  );
+}
+
+/** Every factor's `V` at length 1. */
+function normalised(components: Tensors): Tensors {
+  const read = Object.entries(components).filter(([name]) => name.endsWith(".V"));
+  return Object.fromEntries(
+    read.map(([name, tensor]) => {
+      const V = tensor as Tensor<"d_in C m">;
+      return [name, div(V, sqrt(sum(mul(V, V), "d_in")))];
+    }),
+  );
+}

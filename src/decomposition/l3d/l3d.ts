@@ -1,0 +1,102 @@
+/** Running local loss-landscape decomposition: the objective, by Adam, from random directions. */
+import { type NamedValues, type Stepper, values } from "../../engine/index.ts";
+import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
+import { foldIn, type Key, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
+import { adamWScalars } from "../../training/adamw.ts";
+import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
+import { layoutOf } from "../../training/parameters.ts";
+import { cosineSchedule, scheduleAt } from "../../training/schedule.ts";
+import type { DecompositionTarget } from "../full-network/target.ts";
+import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
+import { directionWeights, normalisedDirections } from "./directions.ts";
+import { l3dObjective } from "./objective.ts";
+import type { L3dSettings } from "./settings.ts";
+
+/** What a run found: the directions, and `threshold`, above which `|V_in g|` makes one active. */
+export interface L3dResult extends Omit<StageResult, "tensors"> {
+  readonly components: NamedValues;
+}
+
+/** The tensors that hold the directions. */
+export function l3dWeights(
+  network: Network,
+  { subnetworks, factors }: Pick<L3dSettings, "subnetworks" | "factors">,
+): WeightSpec[] {
+  return [...directionWeights(network, subnetworks, factors), THRESHOLD];
+}
+
+/** Finds the directions. */
+export async function l3d(
+  target: DecompositionTarget,
+  settings: L3dSettings,
+  options: LoopOptions = {},
+): Promise<L3dResult> {
+  const layout = layoutOf(l3dWeights(target.network, settings));
+  const key = keyFromSeed(settings.seed);
+  const start = options.resume?.tensors ?? firstDirections(target.network, settings, foldIn(key, "components"));
+  const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
+  const stepKey = foldIn(key, "steps");
+  const stepper = await compileL3d(target, settings, start, options);
+  try {
+    const { tensors, ...result } = await runStage(
+      {
+        name: "decompose",
+        stepper,
+        from: options.resume?.step ?? 0,
+        steps: settings.steps,
+        inputsAt: (step) => ({
+          key: foldIn(stepKey, step),
+          scalars: adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
+        }),
+        tensors: savedState(layout),
+      },
+      options,
+    );
+    return { ...result, components: weightsIn(tensors) };
+  } finally {
+    await stepper.dispose();
+  }
+}
+
+/** Directions before anything has been learnt: the entries of factors from N(0, 1/√rows); `V_in` begins as `V_out`, its inverse were they orthogonal. */
+export function firstDirections(network: Network, settings: L3dSettings, key: Key): NamedValues {
+  const drawn = l3dWeights(network, settings).map(({ name, axes, shape }) => {
+    if (name === THRESHOLD.name) return [name, values(axes, shape, [0])] as const;
+    const rows = name.endsWith(".V") ? shape[0]! : shape[2]!;
+    const numbers = randomNormal(foldIn(key, name.replace("V_in", "V_out")), sizeOf(shape));
+    return [
+      name,
+      values(
+        axes,
+        shape,
+        numbers.map((x) => x / Math.sqrt(rows * network.sites.length)),
+      ),
+    ] as const;
+  });
+  return Object.fromEntries(drawn);
+}
+
+/** The program, compiled and loaded. */
+export function compileL3d(
+  { network, weights, tables, batch }: DecompositionTarget,
+  settings: L3dSettings,
+  start: NamedValues,
+  options: LoopOptions = {},
+): Promise<Stepper> {
+  const given = weightInputs(network.weights);
+  const x = batch(settings.batch);
+  return compileOptimisation(
+    {
+      layout: layoutOf(l3dWeights(network, settings)),
+      start,
+      objective: (components) => ({ ...l3dObjective(network, given, components, x, settings) }),
+      after: (components, { threshold }) => ({
+        ...normalisedDirections(network, components),
+        threshold: movedThreshold(components, threshold!),
+      }),
+      fixed: { ...tables, ...weights },
+    },
+    options,
+  );
+}
