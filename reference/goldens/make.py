@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 
+import apd_step
 import arrangement
 import comparison
 import contraction
 import elementwise
 import importance_functions
+import muon_step
 import normalization
 import spd_step
 from case import Case, solve
@@ -75,8 +77,14 @@ def decomposition() -> None:
     save("decomposition/importance-minimality.json", lines(spd_step.importances()))
     for name, step in spd_step.goldens().items():
         save(f"decomposition/spd-step-{name}.json", record(step))
+    for name, step in apd_step.goldens().items():
+        save(f"decomposition/apd-step-{name}.json", record(step))
     for name, case in importance_functions.goldens().items():
         save(f"decomposition/importance-{name}.json", record(case))
+
+
+def optimisers() -> None:
+    save("training/muon.json", record(muon_step.golden()))
 
 
 def randomness() -> None:
@@ -146,7 +154,7 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    parts = {part.__name__: part for part in (operations, decomposition, randomness, tokenization, training, archives, tables)}
+    parts = {part.__name__: part for part in (operations, decomposition, optimisers, randomness, tokenization, training, archives, tables)}
     for name in sys.argv[1:] or parts:
         parts[name]()
     sidecar()

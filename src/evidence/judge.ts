@@ -16,7 +16,7 @@ import { type MarkerCircuit, markerCircuit } from "./marker-circuit.ts";
 import { judgeMechanisms, type MechanismVerdict, type SiteMechanisms } from "./mechanisms.ts";
 import { type Reconstruction, reconstruction } from "./reconstruction.ts";
 import { meanFaithfulness, siteFaithfulness } from "./site-faithfulness.ts";
-import { type Warning, warningsOf } from "./warnings.ts";
+import { type Symptoms, type Warning, warningsOf } from "./warnings.ts";
 
 /** One site's verdict. Of its mechanisms only where they are known. */
 export interface SiteVerdict extends Partial<SiteMechanisms> {
@@ -59,6 +59,19 @@ export interface Verdict
   /** The gate's; absent without one. */
   readonly passed?: boolean;
   readonly warnings: readonly Warning[];
+}
+
+/** What a verdict tells of troubles. */
+function symptomsOf({ ml2r, regimes, sites }: Omit<Verdict, "warnings">): Symptoms {
+  return {
+    ...(ml2r !== undefined && { ml2r }),
+    stochastic: regimes.stochastic.divergence,
+    adversarial: regimes.adversarial.divergence,
+    zero: regimes.zero.divergence,
+    sites: Object.fromEntries(
+      Object.entries(sites).map(([name, site]) => [name, { ...site, ...site.counts, l0: site.l0 }]),
+    ),
+  };
 }
 
 /** What is asked of networks whose mechanisms are known in ways of their own. */
@@ -152,7 +165,7 @@ export async function judgeDecomposition(
       sites,
     };
     const gate = known.gate && checkGate(known.gate, verdict);
-    return { ...verdict, ...(gate && { gate, passed: gate.passed }), warnings: warningsOf(verdict) };
+    return { ...verdict, ...(gate && { gate, passed: gate.passed }), warnings: warningsOf(symptomsOf(verdict)) };
   } finally {
     await data.dispose();
   }

@@ -86,11 +86,13 @@ export const RECOVERY_GATE: Gate = {
   ],
 };
 
-/** What goodfire-ai/param-decomp asks of its own toys without superposition. */
-export const PORT_GATE: Gate = {
-  source: "goodfire-ai/param-decomp, end-to-end tests of toys without superposition",
-  bounds: [{ measure: "targetCiError0p2", most: 0 }],
-};
+/** What goodfire-ai/param-decomp asks of its own toys without superposition, at these sites. */
+export function portGate(sites: readonly string[]): Gate {
+  return {
+    source: "goodfire-ai/param-decomp, end-to-end tests of toys without superposition",
+    bounds: [{ measure: "targetCiError0p2", sites, most: 0 }],
+  };
+}
 
 /** What a small language model's components should reach (VPD, how runs are judged). */
 export const LANGUAGE_MODEL_GATE: Gate = {

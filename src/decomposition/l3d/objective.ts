@@ -66,10 +66,11 @@ export function reconstructionLoss(
   const coefficients = projections(gradients, directionsOf(network, components, "V_in"));
   const { mask, threshold } = batchTopK(abs(coefficients), topK * axisSize(coefficients, "C"));
   const kept = mul(coefficients, mask);
-  const whole = clamp(sum(squaredLengths(gradients)), NOTHING, Infinity);
+  const whole = sum(squaredLengths(gradients)) as Tensor as Tensor<"">;
   // ‖g - ĝ‖² by its three parts: neither g nor ĝ is ever made.
   const across = sum(mul(kept, projections(gradients, V_out)));
   const along = einsum("C batch, C D -> D batch", kept, gram(V_out));
   const length = sum(mul(along, rename<"D batch">(kept, "C -> D")));
-  return { loss: div(add(sub(whole, mul(across, 2)), length), whole), threshold };
+  const error = add(sub(whole, mul(across, 2)), length);
+  return { loss: div(error, clamp(whole, NOTHING, Infinity)), threshold };
 }

@@ -191,8 +191,11 @@ export function inContextDrop(losses: ArrayLike<number>, context: number): numbe
 const asInduction = (settings: TrainDocument["settings"]): InductionSettings =>
   settings as unknown as InductionSettings;
 
-/** Most that may be left of a uniform guess's probability, as a multiple, where it should be gone. */
-const NEAR_CHANCE = 2;
+/**
+ * The most that the answer may keep, as a multiple of a uniform guess's probability, to count as guessed. Attention that looks everywhere alike
+ * still finds a little: without the first layer's queries and keys altogether the answer keeps four times that.
+ */
+const NEAR_CHANCE = 8;
 
 /** The two steps of the circuit, in networks that remember a token after a marker. */
 function knownInduction({ task, layers, vocabulary }: InductionSettings): KnownMechanisms | undefined {

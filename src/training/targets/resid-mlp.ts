@@ -26,7 +26,7 @@ import {
   type Tensor,
   type Tensors,
 } from "../../tensor/index.ts";
-import { type Bound, type KnownMechanisms, PORT_GATE, PROBE_MAGNITUDE } from "../known-mechanisms.ts";
+import { type Bound, type KnownMechanisms, portGate, PROBE_MAGNITUDE } from "../known-mechanisms.ts";
 import { linearStart } from "../linear-start.ts";
 import type { LoopOptions } from "../loop.ts";
 import { cosineSchedule } from "../schedule.ts";
@@ -165,16 +165,14 @@ export async function residMlpScores(
   };
 }
 
-/**
- * Into the neurons one component a feature, out of them a block that all features share, as wide as there are neurons. Where each feature has a
- * neuron of its own both have one a feature.
- */
-function knownResidMlp({ features, width, neurons, layers, embedding: kind }: ResidMlpSettings): KnownMechanisms {
+/** Into the neurons one component a feature, out of them a block that all features share, as wide as there are neurons. */
+function knownResidMlp({ features, neurons, layers, embedding: kind }: ResidMlpSettings): KnownMechanisms {
   const names = Array.from({ length: layers }, (_, l) => `blocks.${l}.mlp`);
   const perFeature = { pattern: "identity", inputs: features } as const;
-  const apart = kind === "identity" && neurons >= features && width === features;
-  const block = apart ? perFeature : ({ pattern: "dense", rank: neurons } as const);
-  const gate = apart ? PORT_GATE : residMlpGate(names);
+  const block = { pattern: "dense", rank: neurons } as const;
+  // Where nothing is compressed the published gate applies, which asks of what reads alone.
+  const apart = kind === "identity" && neurons >= features && layers === 1;
+  const gate = apart ? portGate([`${names[0]}.W_in`]) : residMlpGate(names);
   return {
     patterns: {
       inputs: features,
@@ -239,7 +237,15 @@ export const residMlpTarget: Target = {
     "resid-mlp-5-5": {
       summary: "5 features, 5 neurons, the identity as embedding: nothing compressed",
       source: "goodfire-ai/param-decomp, end-to-end tests",
-      settings: { features: 5, width: 5, neurons: 5, embedding: "identity" },
+      settings: {
+        features: 5,
+        width: 5,
+        neurons: 5,
+        embedding: "identity",
+        featureProbability: 0.05,
+        steps: 2000,
+        learningRate: 1e-2,
+      },
     },
     identity: {
       summary: "control: the identity as embedding, which has no noise to gain from",

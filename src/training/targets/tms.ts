@@ -16,7 +16,7 @@ import {
   sub,
   type Tensor,
 } from "../../tensor/index.ts";
-import { type KnownMechanisms, PORT_GATE, PROBE_MAGNITUDE, RECOVERY_GATE } from "../known-mechanisms.ts";
+import { type KnownMechanisms, portGate, PROBE_MAGNITUDE, RECOVERY_GATE } from "../known-mechanisms.ts";
 import type { LoopOptions } from "../loop.ts";
 import { cosineSchedule } from "../schedule.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
@@ -168,7 +168,7 @@ function knownTms({ features, hidden, identity }: TmsSettings): KnownMechanisms 
         linear2: perFeature,
       },
     },
-    gate: hidden >= features ? PORT_GATE : RECOVERY_GATE,
+    gate: hidden >= features ? portGate(["linear1", "linear2"]) : RECOVERY_GATE,
   };
 }
 
@@ -206,7 +206,7 @@ export const tmsTarget: Target = {
     "tms-5-5": {
       summary: "5 features, 5 dimensions: nothing in superposition",
       source: "goodfire-ai/param-decomp, end-to-end tests",
-      settings: { ...plain, features: 5, hidden: 5 },
+      settings: { ...plain, features: 5, hidden: 5, batch: 2048, steps: 2000, learningRate: 1e-2 },
     },
   },
   success: [{ metric: "represented", meaning: "features with a place of their own, of all features" }],
