@@ -1,10 +1,11 @@
 /** One SPD training step as a benchmark: the published presets' steps, timed after a warm-up, in a process of their own. */
-import { compileSpd, firstComponents, spdInputs } from "../src/decomposition/parameter/spd.ts";
-import { componentWeights, slotsOf } from "../src/decomposition/parameter/parameter-decomposition.ts";
-import { importanceFunction, type SpdSettings, spdSettings } from "../src/decomposition/parameter/settings.ts";
-import { PUBLISHED } from "../src/decomposition/parameter/presets.ts";
+import { compileDecomposition, decompositionInputs, firstComponents } from "../src/decomposition/parameter/run.ts";
+import { parameterGroups } from "../src/decomposition/parameter/groups.ts";
+import { importanceFunction } from "../src/decomposition/parameter/importance/settings.ts";
+import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
+import { parameterSettings } from "../src/decomposition/parameter/settings.ts";
+import { PUBLISHED } from "../src/decomposition/parameter/presets/spd.ts";
 import { foldIn, keyFromSeed } from "../src/tensor/index.ts";
-import { layoutOf } from "../src/training/parameters.ts";
 import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
 
 export interface StepBenchmark {
@@ -30,22 +31,23 @@ export async function benchmarkStep(
   const document = resolveTarget("tms", { preset: config, set: { steps: 50, batch: 256 } });
   const { weights } = await train(document, { threads });
   const target = targetNamed("tms");
-  const settings = spdSettings.parse(PUBLISHED[config]!.settings) as SpdSettings;
-  const spdTarget = {
+  const settings = parameterSettings.parse(PUBLISHED[config]!.settings);
+  const subject = {
     network: target.network(document.settings),
     weights,
     batch: (size: number) => target.batch("data", document.settings, size),
   };
   const key = keyFromSeed(0);
-  const first = firstComponents(spdTarget, settings, foldIn(key, "bench"));
-  const slots = slotsOf(spdTarget.network.sites, first);
-  const layout = layoutOf(componentWeights(slots, importanceFunction(settings)));
+  const importance = importanceFunction(settings, subject.network);
+  const slots = slotsAskedFor(subject.network, settings);
+  const groups = parameterGroups(slots, importance, settings);
+  const first = firstComponents({ importance, slots, key: foldIn(key, "bench") });
   const { profile } = options;
-  const stepper = await compileSpd(spdTarget, settings, layout, first, {
+  const stepper = await compileDecomposition({ target: subject, settings, importance }, groups, first, {
     threads,
     ...(profile !== undefined && { profile }),
   });
-  const inputsAt = spdInputs(settings, key);
+  const inputsAt = decompositionInputs(settings, key);
   const perCall = Math.min(stepper.stepsPerCall, 4);
   let step = 0;
   const call = async (): Promise<number> => {

@@ -30,7 +30,7 @@ import {
 } from "../tensor/index.ts";
 import { adamWScalars } from "../training/adamw.ts";
 import { type LoopOptions, runStage } from "../training/loop.ts";
-import { compileOptimisation, savedState, weightsOf } from "../training/optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "../training/optimise.ts";
 import { layoutOf } from "../training/parameters.ts";
 import { cosineSchedule, scheduleAt } from "../training/schedule.ts";
 import { nodeAddress } from "./graph.ts";
@@ -222,7 +222,7 @@ async function optimised(
       },
       options,
     );
-    const found = weightsOf(layout, tensors);
+    const found = weightsIn(tensors);
     return Object.fromEntries(
       Object.entries(found).map(([site, z]) => {
         const alive = start.alive[site]!.data;

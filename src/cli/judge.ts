@@ -8,7 +8,7 @@ import { type DeviceOptions, type Placement, placementFrom } from "./options.ts"
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeRun } from "./describe-run.ts";
-import { ownTensors } from "./weights.ts";
+import { weightsIn } from "../training/optimise.ts";
 
 export async function judgeCommand(
   given: readonly string[],
@@ -36,6 +36,6 @@ async function judgeRun(
 ): Promise<Record<string, unknown>> {
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);
-  const verdict = await judge({ document, weights, components: ownTensors(tensors) }, options);
+  const verdict = await judge({ document, weights, components: weightsIn(tensors) }, options);
   return { ...describeRun(run), step, stepsPerSecond: run.record.result?.stepsPerSecond ?? null, ...plain(verdict) };
 }

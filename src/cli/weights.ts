@@ -3,7 +3,7 @@ import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { WeightSpec } from "../network/network.ts";
-import { sizeOf } from "../tensor/axes.ts";
+import { meansOf, weightsIn } from "../training/optimise.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
 import { fromFile } from "./documents.ts";
@@ -18,8 +18,8 @@ export function networkWeights(where: string, document: TrainDocument, tensors: 
 export function expectTrainState(where: string, document: TrainDocument, tensors: NamedValues): void {
   const found = networkWeights(where, document, tensors);
   const { weights } = targetNamed(document.target).network(document.settings);
-  const trained = weights.filter((spec) => !spec.frozen).map(({ name }) => found[name]!);
-  expectOptimiser(where, trained, tensors);
+  const trained = Object.fromEntries(weights.filter((spec) => !spec.frozen).map(({ name }) => [name, found[name]!]));
+  expectMeans(where, trained, tensors);
 }
 
 /** The same for a decomposition. */
@@ -29,19 +29,15 @@ export function expectDecomposeState(
   weights: NamedValues,
   tensors: NamedValues,
 ): void {
-  const own = ownTensors(tensors);
+  const own = weightsIn(tensors);
   fromFile(where, () => methodNamed(document.method).open(document, weights, own));
-  expectOptimiser(where, Object.values(own), tensors);
+  expectMeans(where, own, tensors);
 }
 
-/** A checkpoint's tensors without those of the optimiser. */
-export function ownTensors(tensors: NamedValues): NamedValues {
-  return Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith("adamw.")));
-}
-
-function expectOptimiser(where: string, own: readonly Values[], tensors: NamedValues): void {
-  const size = own.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  for (const name of ["adamw.m", "adamw.v"]) expectTensor(where, { name, axes: "parameter", shape: [size] }, tensors);
+/** Refuses a checkpoint without the optimiser's running means of every tensor. */
+function expectMeans(where: string, own: NamedValues, tensors: NamedValues): void {
+  for (const [weight, { axes, shape }] of Object.entries(own))
+    for (const name of meansOf(weight)) expectTensor(where, { name, axes, shape }, tensors);
 }
 
 function expectTensor(where: string, { name, axes, shape }: WeightSpec, tensors: NamedValues): Values {

@@ -2,17 +2,16 @@
 import type { NamedValues } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
 import { named, type Preset, type SettingsSchema, settingsFrom } from "../settings.ts";
-import { withSites } from "../network/network.ts";
 import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
-import { targetNamed } from "../training/targets.ts";
 import { apdMethod } from "./apd/method.ts";
 import type { Decomposition } from "./decomposition.ts";
 import { l3dMethod } from "./l3d/method.ts";
-import { ParameterDecomposition } from "./parameter/parameter-decomposition.ts";
-import { ownPresets, PUBLISHED } from "./parameter/presets.ts";
-import { importanceFunction, type SpdSettings, spdSettings } from "./parameter/settings.ts";
-import { spd } from "./parameter/spd.ts";
+import { parameterMethod } from "./parameter/method.ts";
+import { ownPresets, PUBLISHED } from "./parameter/presets/spd.ts";
+import { tpdPresets } from "./parameter/presets/tpd.ts";
+import { vpdPresets } from "./parameter/presets/vpd.ts";
+import { isTargeted } from "./parameter/targeted.ts";
 
 /** Everything needed to take a network apart again. */
 export interface DecomposeDocument {
@@ -49,38 +48,21 @@ export interface Method {
   open(document: DecomposeDocument, weights: NamedValues, components: NamedValues): Decomposition;
 }
 
-const networkOf = ({ target, settings }: TrainDocument): ReturnType<ReturnType<typeof targetNamed>["network"]> =>
-  targetNamed(target).network(settings);
-
 export const METHODS: Readonly<Record<string, Method>> = {
-  spd: {
-    summary: "stochastic parameter decomposition: rank-one subcomponents of weights, with scalar gates",
-    schema: spdSettings,
-    // Verdicts know only what the mechanisms of networks of features should be; without one a result would look like more than it is.
-    objection: (target) =>
-      networkOf(target).sites.some(({ features }) => features !== undefined)
-        ? undefined
-        : "a network of features, tms for instance; the others cannot be judged yet",
-    presets: (target) => ({ ...ownPresets(networkOf(target)), ...PUBLISHED }),
-    run: async (document, weights, options) => {
-      const settings = document.settings as unknown as SpdSettings;
-      const { target } = document;
-      const { featureProbability, keepEmpty } = settings;
-      const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
-      const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
-        targetNamed(target.target).batch("data", { ...target.settings, ...data }, size);
-      const tables = await targetNamed(target.target).tables?.(target.settings);
-      const network = withSites(networkOf(target), settings.sites);
-      return spd({ network, weights, batch, ...(tables && { tables }) }, settings, options);
-    },
-    open: (document, weights, components) =>
-      new ParameterDecomposition(
-        withSites(networkOf(document.target), (document.settings as unknown as SpdSettings).sites),
-        weights,
-        components,
-        importanceFunction(document.settings as unknown as SpdSettings),
-      ),
-  },
+  spd: parameterMethod({
+    summary: "stochastic parameter decomposition: rank-one subcomponents of weights under random masks",
+    presets: (network) => ({ ...ownPresets(network), ...PUBLISHED }),
+  }),
+  vpd: parameterMethod({
+    summary: "the same with an adversary that chooses masks: adversarial parameter decomposition",
+    presets: vpdPresets,
+  }),
+  tpd: parameterMethod({
+    summary: "targeted parameter decomposition: only what some features or prompts use",
+    presets: tpdPresets,
+    complaint: (settings) =>
+      isTargeted(settings) ? undefined : "expected --set targetFeatures=… or --set targetPrompts=…, got neither",
+  }),
   apd: apdMethod,
   l3d: l3dMethod,
 };

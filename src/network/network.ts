@@ -2,7 +2,7 @@
  * A network as a pure function of named weights. The same function trains, is studied, is taken apart and runs in the page;
  * what is done to it on the way is told to it through `Hooks`.
  */
-import { named } from "../settings.ts";
+import { namesLike } from "./site-patterns.ts";
 import { axisNames, type DType, input, type Tensor, type Tensors } from "../tensor/index.ts";
 
 /** The neurons or heads that lie along one side of a matrix, side by side and of one width: what a nonlinearity acts on one by one. */
@@ -121,10 +121,11 @@ export function weightInputs(weights: readonly WeightSpec[]): Tensors {
 /**
  * The same network with fewer sites: the other matrices are no longer taken apart and run as they are.
  *
- * @param names of the sites to keep, with commas between; empty keeps all
+ * @param names of the sites to keep, with commas between and `*` for any part of one; empty keeps all
  */
 export function withSites(network: Network, names: string): Network {
   if (names === "") return network;
-  const table = Object.fromEntries(network.sites.map((site) => [site.name, site]));
-  return { ...network, sites: names.split(",").map((name) => named("site", name.trim(), table)) };
+  const all = network.sites.map(({ name }) => name);
+  const wanted = [...new Set(names.split(",").flatMap((pattern) => namesLike("site", pattern.trim(), all)))];
+  return { ...network, sites: wanted.map((name) => network.sites.find((site) => site.name === name)!) };
 }

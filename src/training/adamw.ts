@@ -19,9 +19,13 @@ export interface AdamWState {
   readonly v: Tensor<"parameter">;
 }
 
-/** The state as inputs of a program. */
-export function adamWInputs(size: number): AdamWState {
-  const vector = (name: string): Tensor<"parameter"> => input(name, "parameter", { parameter: size });
+/**
+ * The state as inputs of a program.
+ *
+ * @param group stands before the inputs' names where one program has several vectors
+ */
+export function adamWInputs(size: number, group = ""): AdamWState {
+  const vector = (name: string): Tensor<"parameter"> => input(`${group}${name}`, "parameter", { parameter: size });
   return { parameters: vector("parameters"), m: vector("adamw.m"), v: vector("adamw.v") };
 }
 
@@ -31,10 +35,16 @@ export function adamWInputs(size: number): AdamWState {
  * The program gets three scalars a step, made by `adamWScalars`: the learning rate and the two bias corrections.
  *
  * @param gradient of the loss with respect to the parameters
+ * @param group    stands before the scalars' names
  */
-export function adamW(state: AdamWState, gradient: Tensor<"parameter">, options: AdamWOptions = {}): AdamWState {
+export function adamW(
+  state: AdamWState,
+  gradient: Tensor<"parameter">,
+  options: AdamWOptions = {},
+  group = "",
+): AdamWState {
   const { beta1 = BETA1, beta2 = BETA2, epsilon = 1e-8, weightDecay = 0 } = options;
-  const scalarInput = (name: string): Tensor<""> => input(name, "", {});
+  const scalarInput = (name: string): Tensor<""> => input(`${group}${name}`, "", {});
   const rate = scalarInput("learningRate");
   const m = add(mul(state.m, beta1), mul(gradient, 1 - beta1));
   const v = add(mul(state.v, beta2), mul(square(gradient), 1 - beta2));
@@ -45,11 +55,16 @@ export function adamW(state: AdamWState, gradient: Tensor<"parameter">, options:
 }
 
 /** The scalars of step `step`, counted from 1. */
-export function adamWScalars(step: number, learningRate: number, options: AdamWOptions = {}): Record<string, number> {
+export function adamWScalars(
+  step: number,
+  learningRate: number,
+  options: AdamWOptions = {},
+  group = "",
+): Record<string, number> {
   const { beta1 = BETA1, beta2 = BETA2 } = options;
   return {
-    learningRate,
-    "adamw.stepSize": learningRate / (1 - beta1 ** step),
-    "adamw.inverseRootCorrection2": 1 / Math.sqrt(1 - beta2 ** step),
+    [`${group}learningRate`]: learningRate,
+    [`${group}adamw.stepSize`]: learningRate / (1 - beta1 ** step),
+    [`${group}adamw.inverseRootCorrection2`]: 1 / Math.sqrt(1 - beta2 ** step),
   };
 }

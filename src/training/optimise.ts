@@ -1,27 +1,61 @@
-/** A loss over named weights made into a compiled training step: flat parameters, gradient, AdamW, metrics. */
-import { compileSteps, type Device, type NamedValues, narrow, type Stepper, values } from "../engine/index.ts";
+/** A loss over named weights made into a compiled training step: flat parameters, gradients, AdamW, metrics. */
+import {
+  compileSteps,
+  type Device,
+  type NamedValues,
+  narrow,
+  type StepProgram,
+  type Stepper,
+  values,
+} from "../engine/index.ts";
 import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
-import { adamW, adamWInputs, type AdamWOptions } from "./adamw.ts";
+import { adamW, adamWInputs, type AdamWOptions, type AdamWState } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
 import { type Layout, pack, packValues, unpack, unpackValues } from "./parameters.ts";
 
-/** What is optimised, and how. */
-export interface Optimisation {
+/** Weights that are optimised as one vector. */
+export interface ParameterGroup {
+  /** Stands before the names of its state and its scalars; empty where there is one group. */
+  readonly name: string;
   readonly layout: Layout;
-  /** The loss and whatever else is to be reported, from the weights; the loss is the metric `loss`. */
-  readonly objective: (weights: Tensors) => Readonly<Record<string, Tensor<"">>> & { readonly loss: Tensor<""> };
-  /** Numbers to start from: weights by name and, when going on from a checkpoint, AdamW's running means. */
-  readonly start: NamedValues;
   readonly adamW?: AdamWOptions;
-  /** Clips the gradient's global norm; 0 or absent: never. */
+  /** Clips the norm of this group's gradient; 0 or absent: never. */
   readonly clipNorm?: number;
-  /** Inputs of the objective that stay the same for all steps. */
-  readonly fixed?: NamedValues;
+}
+
+/** What a step computes from the weights. */
+export interface StepObjective {
+  /** The loss and whatever else is to be reported. */
+  readonly metrics: Readonly<Record<string, Tensor<"">>> & { readonly loss: Tensor<""> };
+  /** What else the loss is differentiated by. */
+  readonly wrt?: readonly Tensor[];
+  /** Values of the forward pass that `carried` and `after` want. */
+  readonly values?: Tensors;
+  /** State of its own that a step carries over, from the loss's gradients by `wrt` and `values`. */
+  readonly carried?: (gradients: readonly Tensor[], values: Tensors) => StepProgram["state"];
   /**
    * What becomes of some weights after the optimiser's step, by name: ones that are kept normalised, running means of what is reported.
    * The others stay as the step left them.
    */
-  readonly after?: (weights: Tensors, metrics: Readonly<Record<string, Tensor<"">>>) => Tensors;
+  readonly after?: (weights: Tensors, values: Tensors) => Tensors;
+}
+
+/** What is optimised, and how. */
+export interface GroupedOptimisation {
+  readonly groups: readonly ParameterGroup[];
+  readonly objective: (weights: Tensors) => StepObjective;
+  /** Numbers to start from: weights and carried state by name and, when going on from a checkpoint, AdamW's running means. */
+  readonly start: NamedValues;
+  /** Inputs of the objective that stay the same for all steps. */
+  readonly fixed?: NamedValues;
+}
+
+/** The plain case: one group, and nothing else that is carried over. */
+export interface Optimisation extends Omit<ParameterGroup, "name">, Pick<GroupedOptimisation, "start" | "fixed"> {
+  /** The loss and whatever else is to be reported, from the weights. */
+  readonly objective: (weights: Tensors) => StepObjective["metrics"];
+  /** See `StepObjective`; it gets the metrics. */
+  readonly after?: (weights: Tensors, metrics: StepObjective["metrics"]) => Tensors;
 }
 
 export interface OptimisationOptions {
@@ -31,35 +65,38 @@ export interface OptimisationOptions {
   readonly profile?: string;
 }
 
+/** AdamW's running means, as they are saved: `adamw.m/<weight>`. */
+const MEANS = { m: "adamw.m/", v: "adamw.v/" } as const;
+
 /** Compiles the step; each one wants the scalars of `adamWScalars`. */
-export function compileOptimisation(what: Optimisation, options: OptimisationOptions = {}): Promise<Stepper> {
-  const { layout, start, fixed = {} } = what;
-  const state = adamWInputs(layout.size);
-  const weights = unpack(layout, state.parameters);
-  const names = layout.entries.map(({ name }) => name);
+export function compileOptimisation(
+  { objective, after, start, fixed, ...group }: Optimisation,
+  options: OptimisationOptions = {},
+): Promise<Stepper> {
+  const whole = (weights: Tensors): StepObjective => {
+    const metrics = objective(weights);
+    return { metrics, ...(after && { values: metrics, after: after as NonNullable<StepObjective["after"]> }) };
+  };
+  return compileGroups({ groups: [{ name: "", ...group }], start, objective: whole, ...(fixed && { fixed }) }, options);
+}
+
+/** Compiles a step over several groups; each one wants the scalars of `adamWScalars` for every group. */
+export function compileGroups(what: GroupedOptimisation, options: OptimisationOptions = {}): Promise<Stepper> {
+  const { groups, start, fixed = {} } = what;
+  const states = groups.map(({ layout, name }) => adamWInputs(layout.size, name));
+  const weights = Object.assign({}, ...groups.map(({ layout }, i) => unpack(layout, states[i]!.parameters))) as Tensors;
+  const { wrt = [], values: wanted = {}, carried, after, ...given } = what.objective(weights);
+  const names = groups.flatMap(({ layout }) => layout.entries.map(({ name }) => name));
+  const leaves = [...names.map((name) => weights[name]!), ...wrt];
   // Before gradients are taken: what nobody reads then has none.
-  const metrics = narrow(
-    what.objective(weights),
-    names.map((name) => weights[name]!),
-  );
-  const found = gradients(
-    metrics.loss,
-    names.map((name) => weights[name]!),
-  );
-  const raw = pack(layout, Object.fromEntries(names.map((name, i) => [name, found[i]!])));
-  const gradient = what.clipNorm ? clipByGlobalNorm(raw, what.clipNorm) : raw;
-  const next = adamW(state, gradient, what.adamW);
-  const stepped = unpack(layout, next.parameters);
-  const parameters =
-    what.after === undefined ? next.parameters : pack(layout, { ...stepped, ...what.after(stepped, metrics) });
-  const vector = (data: Float32Array): NamedValues[string] => values("parameter", [layout.size], data);
+  const { metrics, values } = narrowed(given.metrics, wanted, leaves);
+  const found = gradients(metrics.loss, leaves);
+  const byName = Object.fromEntries(names.map((name, i) => [name, found[i]!]));
+  const own = carried?.(found.slice(names.length), values) ?? {};
+  const changed = (stepped: Tensors): Tensors => after?.(stepped, values) ?? {};
   return compileSteps(
     {
-      state: {
-        parameters: { now: state.parameters, next: parameters },
-        "adamw.m": { now: state.m, next: next.m },
-        "adamw.v": { now: state.v, next: next.v },
-      },
+      state: { ...Object.assign({}, ...groups.map((group, i) => updated(group, states[i]!, byName, changed))), ...own },
       metrics,
       fixed: Object.keys(fixed),
     },
@@ -67,37 +104,99 @@ export function compileOptimisation(what: Optimisation, options: OptimisationOpt
       ...options,
       fixed,
       initial: {
-        parameters: vector(packValues(layout, start)),
-        "adamw.m": start["adamw.m"] ?? vector(new Float32Array(layout.size)),
-        "adamw.v": start["adamw.v"] ?? vector(new Float32Array(layout.size)),
+        ...(Object.assign({}, ...groups.map((group) => initialState(group, start))) as NamedValues),
+        ...Object.fromEntries(Object.keys(own).map((name) => [name, start[name]!])),
       },
     },
   );
 }
 
-/** The state of such a step by the names it is saved under: every weight, and AdamW's running means. */
-export function savedState(layout: Layout): (state: NamedValues) => NamedValues {
-  return (state) => ({
-    ...unpackValues(layout, state.parameters!.data),
-    "adamw.m": state["adamw.m"]!,
-    "adamw.v": state["adamw.v"]!,
-  });
+/** Metrics and values as one program, in which what nobody reads is left out. */
+function narrowed(
+  metrics: StepObjective["metrics"],
+  values: Tensors,
+  leaves: readonly Tensor[],
+): { readonly metrics: StepObjective["metrics"]; readonly values: Tensors } {
+  const under = (prefix: string, named: Tensors): [string, Tensor][] =>
+    Object.entries(named).map(([name, tensor]) => [prefix + name, tensor]);
+  const found = narrow(
+    Object.fromEntries([...under("metric:", metrics), ...under("value:", values)]),
+    leaves,
+  ) as Tensors;
+  const of = (prefix: string, named: Tensors): Tensors =>
+    Object.fromEntries(Object.keys(named).map((name) => [name, found[prefix + name]!]));
+  return { metrics: of("metric:", metrics) as StepObjective["metrics"], values: of("value:", values) };
 }
 
-/**
- * A saved state in which weights that are 0 are at rest: AdamW's running means for them are 0 as well, so that nothing but a gradient
- * moves them.
- */
-export function withZerosAtRest(layout: Layout, saved: NamedValues): NamedValues {
-  const weights = packValues(layout, saved);
-  const atRest = (name: string): NamedValues => {
-    const means = saved[name]!;
-    return { [name]: { ...means, data: Float32Array.from(means.data, (x, i) => (weights[i] === 0 ? 0 : x)) } };
+/** A group's state, now and after the step. */
+function updated(
+  { name, layout, clipNorm, adamW: options }: ParameterGroup,
+  state: AdamWState,
+  byName: Tensors,
+  after: (stepped: Tensors) => Tensors,
+): StepProgram["state"] {
+  const raw = pack(layout, byName);
+  const gradient = clipNorm ? clipByGlobalNorm(raw, clipNorm) : raw;
+  const next = adamW(state, gradient, options, name);
+  const stepped = unpack(layout, next.parameters);
+  const changed = after(stepped);
+  const unchanged = Object.keys(changed).length === 0;
+  return {
+    [`${name}parameters`]: {
+      now: state.parameters,
+      next: unchanged ? next.parameters : pack(layout, { ...stepped, ...changed }),
+    },
+    [`${name}adamw.m`]: { now: state.m, next: next.m },
+    [`${name}adamw.v`]: { now: state.v, next: next.v },
   };
-  return { ...saved, ...atRest("adamw.m"), ...atRest("adamw.v") };
 }
 
-/** The weights alone, of a saved state. */
-export function weightsOf(layout: Layout, saved: NamedValues): NamedValues {
-  return Object.fromEntries(layout.entries.map(({ name }) => [name, saved[name]!]));
+function initialState({ name, layout }: ParameterGroup, start: NamedValues): NamedValues {
+  const vector = (data: Float32Array): NamedValues[string] => values("parameter", [layout.size], data);
+  const means = (prefix: string): NamedValues[string] => {
+    const saved = Object.fromEntries(layout.entries.map((entry) => [entry.name, start[prefix + entry.name]]));
+    const complete = layout.entries.every((entry) => saved[entry.name] !== undefined);
+    return vector(complete ? packValues(layout, saved as NamedValues) : new Float32Array(layout.size));
+  };
+  return {
+    [`${name}parameters`]: vector(packValues(layout, start)),
+    [`${name}adamw.m`]: means(MEANS.m),
+    [`${name}adamw.v`]: means(MEANS.v),
+  };
+}
+
+/** The state of such a step by the names it is saved under: every weight, and AdamW's running means of each. */
+export function savedState(layout: Layout): (state: NamedValues) => NamedValues {
+  return savedGroups([{ name: "", layout }]);
+}
+
+/** The same for several groups, and what else is carried. */
+export function savedGroups(groups: readonly ParameterGroup[]): (state: NamedValues) => NamedValues {
+  return (state) => {
+    const taken = new Set<string>();
+    const named: Record<string, NamedValues[string]> = {};
+    for (const { name, layout } of groups) {
+      for (const [vector, prefix] of [
+        ["parameters", ""],
+        ["adamw.m", MEANS.m],
+        ["adamw.v", MEANS.v],
+      ] as const) {
+        taken.add(name + vector);
+        for (const [entry, tensor] of Object.entries(unpackValues(layout, state[name + vector]!.data)))
+          named[prefix + entry] = tensor;
+      }
+    }
+    const carried = Object.entries(state).filter(([name]) => !taken.has(name));
+    return { ...named, ...Object.fromEntries(carried) };
+  };
+}
+
+/** The names under which a weight's own running means are saved. */
+export function meansOf(name: string): readonly string[] {
+  return [MEANS.m + name, MEANS.v + name];
+}
+
+/** The weights alone, of a saved state: an optimiser's state has a `/` in its name. */
+export function weightsIn(saved: NamedValues): NamedValues {
+  return Object.fromEntries(Object.entries(saved).filter(([name]) => !name.includes("/")));
 }

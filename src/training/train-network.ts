@@ -4,7 +4,7 @@ import { foldIn, keyFromSeed, type Tensor, type Tensors } from "../tensor/index.
 import { type Network, weightInputs } from "../network/network.ts";
 import { type AdamWOptions, adamWScalars } from "./adamw.ts";
 import { type LoopOptions, runStage } from "./loop.ts";
-import { compileOptimisation, savedState, weightsOf } from "./optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "./optimise.ts";
 import { layoutOf } from "./parameters.ts";
 import { type Knot, scheduleAt } from "./schedule.ts";
 import type { Trained } from "./target.ts";
@@ -66,7 +66,7 @@ export async function trainNetwork(what: NetworkTraining, options: LoopOptions =
       },
       options,
     );
-    return { ...result, weights: { ...kept, ...weightsOf(layout, tensors) } };
+    return { ...result, weights: weightsIn(tensors) };
   } finally {
     await stepper.dispose();
   }

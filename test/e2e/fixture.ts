@@ -88,7 +88,7 @@ export function trainFixture(runs: string, name: string): void {
   const data = Float32Array.from({ length: 12 }, (_, i) => (i === 0 ? -1 : i / 12));
   writeCheckpoint(path, 100, {
     "embed.W_E": { axes: "vocab d_model", shape: [4, 3], dtype: "f32", data },
-    "adamw.m": { axes: "parameter", shape: [12], dtype: "f32", data },
+    "adamw.m/embed.W_E": { axes: "vocab d_model", shape: [4, 3], dtype: "f32", data },
   });
 }
 

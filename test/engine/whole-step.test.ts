@@ -4,7 +4,8 @@
  */
 import { describe, test } from "vitest";
 import { sparseFeatures } from "../../src/data/sparse-feature.ts";
-import { type ObjectiveSettings, spdObjective } from "../../src/decomposition/parameter/objective.ts";
+import { decompositionObjective } from "../../src/decomposition/parameter/objective.ts";
+import { parameterSettings } from "../../src/decomposition/parameter/settings.ts";
 import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
 import { componentWeights } from "../../src/decomposition/parameter/parameter-decomposition.ts";
 import { compile, interpret, type NamedValues, simplify, values } from "../../src/engine/index.ts";
@@ -16,23 +17,13 @@ import {
   input,
   keyFromSeed,
   randomNormal,
-  scalar,
   sizeOf,
   type Tensor,
   type Tensors,
 } from "../../src/tensor/index.ts";
 import { expectClose } from "../expect-close.ts";
 
-const PUBLISHED: ObjectiveSettings = {
-  faithfulness: 1,
-  stochasticRecon: 1,
-  layerwiseRecon: 1,
-  importanceMinimality: 3e-3,
-  frequencyMinimality: 0,
-  frequencyReference: 1,
-  lowerLeak: "straight-through",
-  delta: false,
-};
+const PUBLISHED = { importanceMinimality: 3e-3 };
 
 const STEPS = {
   "as published": { batch: 512, C: 20, identity: false, p: 1, settings: PUBLISHED },
@@ -63,8 +54,12 @@ describe.each(Object.entries(STEPS))("a step %s", (_, { batch, C, identity, p, s
   );
   const [weights, components] = [inputsFor(network.weights), inputsFor(specs)];
   const x = sparseFeatures("data", { features: 5, batch, probability: 0.3 });
-  const schedule = { p: p === 1.3 ? scalar(p) : p, importanceScale: 1 };
-  const metrics = spdObjective(network, weights, components, gates, x, schedule, settings);
+  const whole = parameterSettings.parse({
+    ...{ components: C, batch, steps: 1, learningRate: 1, pStart: p, pEnd: p },
+    ...settings,
+  });
+  const subject = { network, weights, importance: gates, x };
+  const { metrics } = decompositionObjective(subject, components, whole);
   const found = gradients(metrics.loss, Object.values(components));
   const outputs: Record<string, Tensor> = {
     ...metrics,

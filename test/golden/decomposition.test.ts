@@ -4,12 +4,13 @@ import { sparseFeatures } from "../../src/data/sparse-feature.ts";
 import { lowerLeakyHardSigmoid, upperLeakyHardSigmoid } from "../../src/decomposition/parameter/importance/hard-sigmoid.ts";
 import { importanceMinimality } from "../../src/decomposition/parameter/losses/importance-minimality.ts";
 import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
-import { spdObjective } from "../../src/decomposition/parameter/objective.ts";
+import { decompositionObjective } from "../../src/decomposition/parameter/objective.ts";
+import { parameterSettings } from "../../src/decomposition/parameter/settings.ts";
 import { compile, interpret, type NamedValues, type Values, values } from "../../src/engine/index.ts";
 import { tms } from "../../src/network/tms.ts";
 import { constant, gradients, input, type Key, mul, sum, type Tensor, type Tensors } from "../../src/tensor/index.ts";
 import { adamWScalars } from "../../src/training/adamw.ts";
-import { compileOptimisation, savedState, weightsOf } from "../../src/training/optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../src/training/optimise.ts";
 import { layoutOf } from "../../src/training/parameters.ts";
 import { expectClose } from "../expect-close.ts";
 import { golden } from "./load.ts";
@@ -79,21 +80,14 @@ describe.each(["tms-5-2", "tms-5-2-id"])("one whole step of SPD on %s", async (n
   const step = await golden<StepGolden>(`decomposition/spd-step-${name}.json`);
   const { config, key } = step;
   const network = tms(config);
-  const settings = {
-    faithfulness: 1,
-    stochasticRecon: 1,
-    layerwiseRecon: 1,
-    importanceMinimality: config.importance,
-    frequencyMinimality: 0,
-    frequencyReference: 1,
-    lowerLeak: "straight-through",
-    delta: false,
-  } as const;
+  const settings = parameterSettings.parse({
+    ...{ components: 1, batch: config.batch, steps: 1, learningRate: config.learningRate },
+    ...{ importanceMinimality: config.importance, pStart: config.p, pEnd: config.p },
+  });
+  const importance = scalarGates(16);
   const weights = inputsFor(step.weights);
   const x = sparseFeatures("data", config);
-  const objective = (components: Tensors): Readonly<Record<string, Tensor<"">>> & { loss: Tensor<""> } => ({
-    ...spdObjective(network, weights, components, scalarGates(16), x, { p: config.p, importanceScale: 1 }, settings),
-  });
+  const objective = (components: Tensors): Readonly<Record<string, Tensor<"">>> & { loss: Tensor<""> } => decompositionObjective({ network, weights, importance, x }, components, settings).metrics;
   const feeds = { ...numbersOf(step.weights), ...numbersOf(step.parameters) };
   const names = Object.keys(step.parameters);
 
@@ -134,7 +128,7 @@ describe.each(["tms-5-2", "tms-5-2-id"])("one whole step of SPD on %s", async (n
     const options = { layout, objective, start: numbersOf(step.parameters), fixed: numbersOf(step.weights) };
     const stepper = await compileOptimisation(options, { threads: 1 });
     await stepper.advance([{ key, scalars: adamWScalars(1, config.learningRate) }]);
-    const after = weightsOf(layout, savedState(layout)(stepper.state()));
+    const after = weightsIn(savedState(layout)(stepper.state()));
     for (const [n, data] of Object.entries(step.afterOneStep)) {
       const { axes, shape } = step.parameters[n]!;
       // A first step moves each weight by the learning rate; a thousandth of that is the allowance.

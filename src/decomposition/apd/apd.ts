@@ -15,7 +15,7 @@ import {
 } from "../../tensor/index.ts";
 import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { compileOptimisation, savedState, weightsOf } from "../../training/optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { scheduleAt, warmedUpCosine } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
@@ -56,7 +56,7 @@ export async function apd(
       },
       options,
     );
-    return { ...result, components: weightsOf(layout, tensors) };
+    return { ...result, components: weightsIn(tensors) };
   } finally {
     await stepper.dispose();
   }

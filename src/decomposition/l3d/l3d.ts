@@ -4,7 +4,7 @@ import { type Network, weightInputs, type WeightSpec } from "../../network/netwo
 import { foldIn, type Key, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
 import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { compileOptimisation, savedState, weightsOf } from "../../training/optimise.ts";
+import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { cosineSchedule, scheduleAt } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
@@ -53,7 +53,7 @@ export async function l3d(
       },
       options,
     );
-    return { ...result, components: weightsOf(layout, tensors) };
+    return { ...result, components: weightsIn(tensors) };
   } finally {
     await stepper.dispose();
   }

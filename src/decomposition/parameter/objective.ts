@@ -1,157 +1,151 @@
 /**
- * The objective of stochastic parameter decomposition as published (Bushnaq, Braun & Sharkey 2025, section 2):
+ * The objective of parameter decomposition:
  *
- *   L = β_f L_faithfulness + β_1 L_stochastic + β_2 L_layerwise + β_3 L_importance
+ *   L = β_f L_faithfulness + Σ β_i L_reconstruction,i + β_3 (L_importance + β_4 L_frequency) + β_5 L_locality
  *
- * The network runs once on its own weights; what its matrices see there is what the gates see. Each masked run draws its own
- * sources.
+ * (Bushnaq, Braun & Sharkey 2025, section 2; VPD, objective; param-decomp SPEC, S8 to S36). The network runs once on its own weights; what
+ * its matrices see there is what importances are predicted from. Each masked run draws its own sources.
+ *
+ * A targeted decomposition has a second stream of data, everything else, on which the remainder stays whole (tPD).
  */
-import type { Hooks, Network, Site } from "../../network/network.ts";
-import { add, axisSize, mul, scalar, type Tensor, type Tensors, uniform } from "../../tensor/index.ts";
-import {
-  causalImportance,
-  type CausalImportance,
-  type ImportanceFunction,
-  type LowerLeak,
-  type SeenSite,
-} from "./importance/importance.ts";
-import { faithfulness } from "./losses/faithfulness.ts";
-import { frequencyMinimality } from "./losses/frequency-minimality.ts";
-import { importanceMinimality } from "./losses/importance-minimality.ts";
-import { divergence } from "./losses/reconstruction.ts";
-import { maskFrom } from "./mask.ts";
-import { fromRows, innerActivation, maskedProduct, rowsOf, subcomponentsOf, weightDelta } from "./subcomponents.ts";
+import type { Network } from "../../network/network.ts";
+import { namesLike } from "../../network/site-patterns.ts";
+import { add, max, maximum, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
+import type { StepObjective } from "../../training/optimise.ts";
+import { freshReconstruction, persistentReconstruction } from "./adversarial-reconstructions.ts";
+import { cleanRun } from "./clean-run.ts";
+import type { ImportanceFunction } from "./importance/importance.ts";
+import { rowsIn } from "./masked-product.ts";
+import { masked, type Masking, drawnMasks, passiveReconstructions, type Term, wholeLike } from "./reconstructions.ts";
+import { scheduledTensors } from "./schedules.ts";
+import type { ParameterSettings } from "./settings.ts";
+import { carriedMeans, sparsity } from "./sparsity.ts";
+import { slotsIn } from "./subcomponents.ts";
+import { unusedDecay } from "./unused-decay.ts";
+import { weightTerms } from "./weight-terms.ts";
 
-/** What the objective weighs and how. */
-export interface ObjectiveSettings {
-  readonly faithfulness: number;
-  readonly stochasticRecon: number;
-  readonly layerwiseRecon: number;
-  readonly importanceMinimality: number;
-  /** Weight of frequency minimality beside importance minimality, which shares its coefficient; 0 leaves it out. */
-  readonly frequencyMinimality: number;
-  readonly frequencyReference: number;
-  readonly lowerLeak: LowerLeak;
-  readonly delta: boolean;
-}
-
-/** The loss and its parts, each a scalar. */
-export interface Objective {
-  readonly loss: Tensor<"">;
-  readonly faithfulness: Tensor<"">;
-  readonly stochasticRecon: Tensor<"">;
-  readonly layerwiseRecon: Tensor<"">;
-  readonly importanceMinimality: Tensor<"">;
+/** What is taken apart, on what. */
+export interface Subject {
+  readonly network: Network;
+  /** The network's own weights. */
+  readonly weights: Tensors;
+  readonly importance: ImportanceFunction;
+  /** The batch; of the target alone in a targeted decomposition. */
+  readonly x: Tensor;
+  /** There, a batch of everything else. */
+  readonly others?: Tensor;
 }
 
 /**
- * The objective on one batch.
+ * The objective on one batch, its parts as metrics.
  *
- * @param weights    the network's own weights
  * @param components subcomponents and what predicts their importances, by name
- * @param importance how it does
- * @param x          the batch
- * @param schedule   the exponent of importance minimality, and what its coefficient is multiplied by at this step
  */
-export function spdObjective(
-  network: Network,
-  weights: Tensors,
+export function decompositionObjective(
+  subject: Subject,
   components: Tensors,
-  importance: ImportanceFunction,
-  x: Tensor,
-  schedule: { readonly p: number | Tensor<"">; readonly importanceScale: number | Tensor<""> },
-  settings: ObjectiveSettings,
-): Objective {
-  const { output, importances } = cleanRun(network, weights, components, importance, x, settings.lowerLeak);
-  const masked = (name: string, sites: readonly Site[]): Tensor<""> => {
-    const hooks = stochasticHooks(name, sites, weights, components, importances, network, settings.delta);
-    return divergence(network, network.forward(weights, x, hooks), output);
+  settings: ParameterSettings,
+): StepObjective {
+  const { network, weights, importance, others } = subject;
+  const scheduled = scheduledTensors(settings);
+  const slots = slotsIn(network.sites, components);
+  const points = settings.hiddenRecon > 0 ? pointsLike(network, settings.hiddenPoints) : [];
+  const streamOf = (x: Tensor, stream: string, remainder: Masking["remainder"]): Masking => {
+    const clean = cleanRun(network, weights, components, importance, x, { lowerLeak: settings.lowerLeak, points });
+    return { network, weights, components, x, rows: rowsIn(x), clean, stream, settings, remainder };
   };
-  const upper = network.sites.map((site) => importances[site.name]!.upper);
-  const parts = {
-    faithfulness: faithfulness(
-      network.sites.map((site) => weightDelta(network.matrix(weights, site.name), subcomponentsOf(components, site))),
-    ),
-    stochasticRecon: masked("stochastic", network.sites),
-    layerwiseRecon: mul(
-      network.sites.map((site) => masked("layerwise", [site])).reduce((a, b) => add(a, b)),
-      1 / network.sites.length,
-    ),
-    importanceMinimality: importanceMinimality(upper, schedule.p),
-  };
-  const sparsity =
-    settings.frequencyMinimality === 0
-      ? parts.importanceMinimality
-      : add(
-          parts.importanceMinimality,
-          mul(frequencyMinimality(upper, settings.frequencyReference), settings.frequencyMinimality),
-        );
-  const terms: readonly (readonly [number, Tensor<"">])[] = [
-    [settings.faithfulness, parts.faithfulness],
-    [settings.stochasticRecon, parts.stochasticRecon],
-    [settings.layerwiseRecon, parts.layerwiseRecon],
-    [settings.importanceMinimality, scaled(sparsity, schedule.importanceScale)],
+  const pressure = times(scheduled.importanceScale, settings.importanceMinimality);
+  const main = streamOf(subject.x, "", settings.delta ? "masked" : "absent");
+  const adversarial = persistentReconstruction(main, slots, scheduled.persistentScale);
+  const paid = paidFor(main, settings, scheduled);
+  const terms: Term[] = [
+    ...weightTerms(network, weights, components, settings, scheduled.localityThreshold),
+    ...passiveReconstructions(main),
+    ...freshReconstruction(main, slots),
+    ...adversarial.terms,
+    { name: "importanceMinimality", coefficient: pressure, value: paid.importance },
   ];
-  const weighed = terms.filter(([weight]) => weight !== 0).map(([weight, term]) => mul(term, weight));
-  return { ...parts, loss: weighed.reduce((a, b) => add(a, b), scalar(0)) };
-}
-
-function scaled(x: Tensor<"">, scale: number | Tensor<"">): Tensor<""> {
-  return typeof scale === "number" ? mul(x, scale) : mul(x, scale);
-}
-
-/** The network on its own weights: its output, and every component's importance from what the sites see there. */
-export function cleanRun(
-  network: Network,
-  weights: Tensors,
-  components: Tensors,
-  importance: ImportanceFunction,
-  x: Tensor,
-  lowerLeak: LowerLeak = "straight-through",
-): { output: Tensor; importances: Readonly<Record<string, CausalImportance>> } {
-  const seen: SeenSite[] = [];
-  const at: Record<string, Tensor> = {};
-  const output = network.forward(weights, x, {
-    matmul: (site, activation) => {
-      if (!network.sites.some(({ name }) => name === site.name)) return undefined;
-      const inner = innerActivation(rowsOf(activation), subcomponentsOf(components, site));
-      seen.push({ site, C: axisSize(inner, "C"), activation, inner });
-      return undefined;
-    },
-    at: (point, value) => {
-      if (importance.points?.includes(point)) at[point] = value;
-      return undefined;
-    },
-  });
-  const z = importance.preactivations(components, seen, at);
-  const importances = Object.fromEntries(
-    seen.map(({ site }) => [site.name, causalImportance(z[site.name]!, lowerLeak)]),
-  );
-  return { output, importances };
-}
-
-/** Hooks that run the given sites on components under freshly drawn masks. */
-function stochasticHooks(
-  name: string,
-  sites: readonly Site[],
-  weights: Tensors,
-  components: Tensors,
-  importances: Readonly<Record<string, CausalImportance>>,
-  network: Network,
-  withDelta: boolean,
-): Hooks {
+  if (paid.frequency !== undefined)
+    terms.push({
+      name: "frequencyMinimality",
+      coefficient: times(pressure, settings.frequencyMinimality),
+      value: paid.frequency,
+    });
+  const streams = [main];
+  if (others !== undefined) {
+    const other = streamOf(others, "other/", "whole");
+    streams.push(other);
+    const otherPressure = times(pressure, settings.otherImportance);
+    terms.push(...otherTerms(other, settings), {
+      name: "otherImportance",
+      coefficient: otherPressure,
+      value: paidFor(other, { ...settings, frequencyMinimality: 0 }, scheduled).importance,
+    });
+  }
+  const greatest = settings.unusedDecay > 0 ? greatestImportances(streams) : {};
   return {
-    matmul: (site, activation) => {
-      if (!sites.some(({ name }) => name === site.name)) return undefined;
-      const parts = subcomponentsOf(components, site);
-      const { lower } = importances[site.name]!;
-      const sizes = { C: axisSize(lower, "C"), batch: axisSize(lower, "batch") };
-      const mask = maskFrom(lower, uniform(`${name}/${site.name}`, "C batch", sizes));
-      const remainder = {
-        delta: weightDelta(network.matrix(weights, site.name), parts),
-        mask: uniform(`${name}/${site.name}/delta`, "batch", { batch: sizes.batch }),
-      };
-      return fromRows(maskedProduct(rowsOf(activation), parts, mask, withDelta ? remainder : undefined), activation);
-    },
+    metrics: { ...Object.fromEntries(terms.map(({ name, value }) => [name, value])), loss: weighed(terms) },
+    ...(adversarial.wrt && { wrt: adversarial.wrt }),
+    values: { ...adversarial.values, ...paid.means, ...greatest },
+    carried: (slopes, values) => ({
+      ...adversarial.carried?.(slopes, values),
+      ...carriedMeans(Object.fromEntries(Object.keys(paid.means).map((name) => [name, values[name]!]))),
+    }),
+    ...(settings.unusedDecay > 0 && { after: unusedDecay(network.sites, settings) }),
   };
+}
+
+function paidFor(
+  { clean, network, rows }: Masking,
+  settings: ParameterSettings,
+  scheduled: ReturnType<typeof scheduledTensors>,
+): ReturnType<typeof sparsity> {
+  const sites = network.sites.map(({ name }) => name);
+  return sparsity(clean, sites, rows.example * rows.pos, settings, scheduled);
+}
+
+/** On everything else: components may not hurt where the remainder does all the work (tPD, non-target batches). */
+function otherTerms(other: Masking, { otherRecon, otherUnmasked }: ParameterSettings): Term[] {
+  const { network, clean } = other;
+  const random = (): Tensor<""> => masked(other, drawnMasks(other, "other/stochastic", network.sites));
+  const whole = (): Tensor<""> =>
+    masked(
+      other,
+      Object.fromEntries(network.sites.map(({ name }) => [name, { mask: wholeLike(clean.importances[name]!.lower) }])),
+    );
+  return [
+    ...(otherRecon > 0 ? [{ name: "otherRecon", coefficient: otherRecon, value: random() }] : []),
+    ...(otherUnmasked > 0 ? [{ name: "otherUnmasked", coefficient: otherUnmasked, value: whole() }] : []),
+  ];
+}
+
+/** Each component's greatest importance on any row of any stream: `greatest/<site>`, `C`. */
+function greatestImportances(streams: readonly Masking[]): Tensors {
+  const [first] = streams;
+  return Object.fromEntries(
+    first!.network.sites.map(({ name }) => {
+      const each = streams.map(({ clean }) => max(clean.importances[name]!.lower, "batch") as Tensor<"C">);
+      return [`greatest/${name}`, each.reduce((a, b) => maximum(a, b))];
+    }),
+  );
+}
+
+function weighed(terms: readonly Term[]): Tensor<""> {
+  return terms
+    .filter(({ coefficient }) => coefficient !== 0)
+    .map(({ coefficient: c, value }) => (typeof c === "number" ? mul(value, c) : mul(value, c)))
+    .reduce((a, b) => add(a, b), scalar(0));
+}
+
+function times(scale: number | Tensor<"">, weight: number): number | Tensor<""> {
+  return typeof scale === "number" ? scale * weight : mul(scale, weight);
+}
+
+/** The hook points whose names a pattern fits. */
+function pointsLike({ points }: Network, pattern: string): string[] {
+  return namesLike(
+    "hiddenPoints",
+    pattern,
+    points.map(({ name }) => name),
+  );
 }

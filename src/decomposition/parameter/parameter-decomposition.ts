@@ -7,16 +7,9 @@ import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
-import { cleanRun } from "./objective.ts";
-import {
-  fromRows,
-  innerActivation,
-  maskedProduct,
-  rowsOf,
-  subcomponentsOf,
-  subcomponentWeights,
-  weightDelta,
-} from "./subcomponents.ts";
+import { cleanRun } from "./clean-run.ts";
+import { maskedHooks, type SiteMask } from "./masked-product.ts";
+import { innerActivation, rowsOf, subcomponentsOf, subcomponentWeights } from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
@@ -94,18 +87,12 @@ export class ParameterDecomposition implements Decomposition {
   }
 
   masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
-    const hooks: Hooks = {
-      ...(at && { at }),
-      matmul: (site, activation, W) => {
-        const mask = masks[site.name];
-        if (mask === undefined) return undefined;
-        const parts = subcomponentsOf(this.tensors, site);
-        const rest = remainder[site.name];
-        const left = rest === undefined ? undefined : { delta: weightDelta(W, parts), mask: rest };
-        return fromRows(maskedProduct(rowsOf(activation), parts, mask, left), activation);
-      },
-    };
-    return this.network.forward(this.tensors, x, hooks);
+    const siteMask = (site: string): SiteMask => ({
+      mask: masks[site]!,
+      ...(remainder[site] && { remainder: remainder[site] }),
+    });
+    const bySite = Object.fromEntries(Object.keys(masks).map((site) => [site, siteMask(site)]));
+    return this.network.forward(this.tensors, x, { ...(at && { at }), ...maskedHooks(this.tensors, bySite) });
   }
 }
 

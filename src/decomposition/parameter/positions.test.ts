@@ -7,7 +7,8 @@ import { toyTransformer } from "../../network/transformer/config.ts";
 import { transformer } from "../../network/transformer/transformer.ts";
 import { constant, foldIn, gradients, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
 import { scalarGates } from "./importance/scalar-gate.ts";
-import { spdObjective } from "./objective.ts";
+import { decompositionObjective } from "./objective.ts";
+import { parameterSettings } from "./settings.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 
 const network = transformer(toyTransformer({ vocab: 5, context: 4, layers: 1, dModel: 6, heads: 2, dMlp: 4 }));
@@ -80,19 +81,16 @@ describe("a transformer", () => {
 });
 
 test("the objective's gradient is that of finite differences; outputs are compared as distributions", () => {
-  const settings = {
-    faithfulness: 1,
-    stochasticRecon: 1,
-    layerwiseRecon: 1,
-    importanceMinimality: 0.1,
-    frequencyMinimality: 0.5,
-    frequencyReference: 10,
-    lowerLeak: "slope",
-    delta: true,
-  } as const;
+  const settings = parameterSettings.parse({
+    ...{ components: C, batch: 2, steps: 1, learningRate: 1, lowerLeak: "slope", delta: true },
+    ...{ importanceMinimality: 0.1, frequencyMinimality: 0.5, frequencyReference: 10 },
+  });
   const own = weightInputs(network.weights);
   const parts = weightInputs(componentWeights(slots, gates));
-  const { loss, stochasticRecon } = spdObjective(network, own, parts, gates, x, { p: 1, importanceScale: 1 }, settings);
+  const subject = { network, weights: own, importance: gates, x };
+  const { metrics } = decompositionObjective(subject, parts, settings);
+  const { loss } = metrics;
+  const stochasticRecon = metrics.stochasticRecon!;
   const names = ["blocks.0.attn.W_Q.V", "blocks.0.mlp.W_out.U", "blocks.0.attn.W_O.gate.W_in"];
   const slopes = gradients(
     loss,

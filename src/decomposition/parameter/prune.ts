@@ -9,12 +9,13 @@
  */
 import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { axisNames, axisSize, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
-import { cleanRun } from "./objective.ts";
+import { axisNames, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { cleanRun } from "./clean-run.ts";
 import type { ImportanceFunction } from "./importance/importance.ts";
+import { rowsIn } from "./masked-product.ts";
 import { componentWeights, slotsOf } from "./parameter-decomposition.ts";
 
-/** Over how many examples a component's mean importance is taken. */
+/** Over how many rows a component's mean importance is taken. */
 const SAMPLE = 65_536;
 
 /** Whose components, and how much they must matter, and on what data, to stay. */
@@ -73,7 +74,8 @@ async function meanImportances(
     Object.fromEntries(names.map((name) => [name, mean(importances[name]!.lower, "batch")])),
     options,
   );
-  const batches = Math.ceil(SAMPLE / axisSize(x, "batch"));
+  const rows = rowsIn(x);
+  const batches = Math.ceil(SAMPLE / (rows.example * rows.pos));
   try {
     const feeds = { ...weights, ...tables, ...Object.fromEntries(specs.map(({ name }) => [name, components[name]!])) };
     const means: Record<string, readonly number[]> = {};

@@ -1,9 +1,9 @@
 /** Which sites run on components: how the draws are distributed, with fixed keys. */
 import { describe, expect, test } from "vitest";
-import { compile, interpret, type Values, values } from "../../engine/index.ts";
+import { compile, interpret, type Values } from "../../engine/index.ts";
 import type { Site } from "../../network/network.ts";
-import { constant, gradients, input, keyFromSeed, sum, type Tensor } from "../../tensor/index.ts";
-import { routed, type Routing, routes } from "./routing.ts";
+import { keyFromSeed, type Tensor } from "../../tensor/index.ts";
+import { type Routing, routes } from "./routing.ts";
 
 const ROWS = 20_000;
 const key = keyFromSeed(17);
@@ -81,22 +81,3 @@ test("a fixed probability: each site on its own", () => {
 });
 
 test("all sites: nothing is drawn", () => expect(routes({ kind: "all" }, "stochastic", sites(3), 8)).toEqual({}));
-
-describe("a routed product", () => {
-  const product = input("product", "batch d_out", { batch: 2, d_out: 2 });
-  const own = constant("batch d_out", { batch: 2, d_out: 2 }, [10, 20, 30, 40]);
-  const feeds = { product: values("batch d_out", [2, 2], [1, 2, 3, 4]) };
-
-  test("is that of the components where the route is 1, with its gradient, and the network's own elsewhere", () => {
-    const out = routed(constant("batch", { batch: 2 }, [1, 0]), product, () => own);
-    const [d] = gradients(sum(out), [product]);
-    const found = interpret({ out, d }, feeds);
-    expect(Array.from(found.out.data)).toEqual([1, 2, 30, 40]);
-    expect(Array.from(found.d.data)).toEqual([1, 1, 0, 0]);
-  });
-
-  test("without a route the network's own product is not even computed", () => {
-    const out = routed(undefined, product, () => expect.fail("computed"));
-    expect(out).toBe(product);
-  });
-});

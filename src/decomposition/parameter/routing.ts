@@ -18,7 +18,6 @@ import {
   rename,
   select,
   sizesOf,
-  sub,
   type Tensor,
   uniform,
 } from "../../tensor/index.ts";
@@ -86,19 +85,4 @@ function uniformSubset(noise: Tensor<"site batch">, name: string): Tensor<"site 
 /** 1 where a draw lies below a number, 0 elsewhere. */
 function below(noise: Tensor<"site batch">, probability: number): Tensor<"site batch"> {
   return cast(less(noise, probability), "f32");
-}
-
-/**
- * A site's product where it runs on components, and on its own matrix elsewhere.
- *
- * @param route as `routes` has it; absent, components everywhere
- */
-export function routed(
-  route: Tensor<"batch"> | undefined,
-  product: Tensor<"batch d_out">,
-  own: () => Tensor<"batch d_out">,
-): Tensor<"batch d_out"> {
-  if (route === undefined) return product;
-  const rest = own();
-  return add(rest, mul(sub(product, rest), route));
 }

@@ -15,7 +15,8 @@ import {
   uniform,
 } from "../../tensor/index.ts";
 import { lowerLeakyHardSigmoid } from "./importance/hard-sigmoid.ts";
-import { drawnMask, type MaskSource, type SiteMask } from "./sources.ts";
+import type { SiteMask } from "./masked-product.ts";
+import { drawnMask, type MaskSource } from "./sources.ts";
 
 const ROWS = 20_000;
 const key = keyFromSeed(5);

@@ -26,17 +26,11 @@ import {
 } from "../../tensor/index.ts";
 import { LEAK } from "./importance/hard-sigmoid.ts";
 import { maskFrom } from "./mask.ts";
+import type { SiteMask } from "./masked-product.ts";
 
 /** Where sources come from. */
 export type MaskSource =
   { readonly kind: "uniform" } | { readonly kind: "binomial" } | { readonly kind: "constant"; readonly value: 0 | 1 };
-
-/** A site's masks. */
-export interface SiteMask {
-  readonly mask: Tensor<"C batch">;
-  /** How much of what the components leave over stays, its source as it is; absent where none of it does. */
-  readonly remainder?: Tensor<"batch">;
-}
 
 /** By how much binomial masks overshoot importances on both sides, so that what is almost always kept is dropped now and then. */
 const OVERSHOOT = 0.05;

@@ -5,13 +5,12 @@
 import type { NamedValues } from "../../engine/index.ts";
 import { values } from "../../engine/index.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
+import type { Slots } from "./importance/importance.ts";
 import {
-  add,
   axisSize,
   einsum,
   foldIn,
   type Key,
-  mul,
   randomNormal,
   reshape,
   sizesOf,
@@ -53,6 +52,11 @@ export function subcomponentsOf(tensors: Tensors, site: Site): Subcomponents {
   };
 }
 
+/** How many slots sites have among named tensors. */
+export function slotsIn(sites: readonly Site[], tensors: Tensors): Slots[] {
+  return sites.map((site) => ({ site, C: axisSize(subcomponentsOf(tensors, site).V, "C") }));
+}
+
 /** What the subcomponents of a site leave over: `W - Σ_c V_c U_c`. */
 export function weightDelta(W: Tensor<"d_in d_out">, { V, U }: Subcomponents): Tensor<"d_in d_out"> {
   return sub(W, einsum("d_in C, C d_out -> d_in d_out", V, U));
@@ -78,22 +82,4 @@ export function fromRows(rows: Tensor<"batch d_out">, activation: Tensor): Tenso
 /** How strongly each subcomponent reads: its inner activation `h_c = V[:, c] · a`. */
 export function innerActivation(activation: Tensor<"batch d_in">, { V }: Subcomponents): Tensor<"C batch"> {
   return einsum("batch d_in, d_in C -> C batch", activation, V);
-}
-
-/**
- * A site's product with its subcomponents masked: `((a V) ⊙ m) U + δ ⊙ (a Δ)`.
- *
- * @param delta how much of the remainder stays, one number an example; absent, none of it does
- */
-export function maskedProduct(
-  activation: Tensor<"batch d_in">,
-  parts: Subcomponents,
-  mask: Tensor<"C batch">,
-  remainder?: { readonly delta: Tensor<"d_in d_out">; readonly mask: Tensor },
-): Tensor<"batch d_out"> {
-  const kept = mul(innerActivation(activation, parts), mask);
-  const product = einsum("C batch, C d_out -> batch d_out", kept, parts.U);
-  if (remainder === undefined) return product;
-  const rest = einsum("batch d_in, d_in d_out -> batch d_out", activation, remainder.delta);
-  return add(product, mul(rest, remainder.mask) as Tensor<"batch d_out">);
 }

@@ -7,7 +7,7 @@ test("weights become matrices, the optimiser's state does not", () => {
   const [b, W] = matricesOf({
     b: values("d_mlp", [3], [3, -4, 0]),
     W: values("d_model head d_head", [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]),
-    "adamw.m": values("parameter", [2], [0, 0]),
+    "adamw.m/linear1.V": values("parameter", [2], [0, 0]),
   });
   expect(b).toMatchObject({ name: "b", rows: 1, columns: 3, largest: 4, every: [1, 1] });
   expect(b!.rms).toBeCloseTo(Math.sqrt(25 / 3), 12);

@@ -23,7 +23,7 @@ const MOST = 160;
 /** Every weight, the optimiser's state left out. */
 export function matricesOf(tensors: NamedValues): Matrix[] {
   return Object.entries(tensors)
-    .filter(([name, { dtype }]) => !name.startsWith("adamw.") && dtype === "f32")
+    .filter(([name, { dtype }]) => !name.includes("/") && dtype === "f32")
     .map(([name, tensor]) => matrixOf(name, tensor));
 }
 

@@ -2,8 +2,8 @@
  * Named settings of stochastic parameter decomposition. Presets named after a paper's experiment are that paper's settings;
  * `default` and `quick` are ours and choose theirs from the size of the network.
  */
-import type { Network } from "../../network/network.ts";
-import type { Preset } from "../../settings.ts";
+import type { Network } from "../../../network/network.ts";
+import type { Preset } from "../../../settings.ts";
 
 const published = "Bushnaq, Braun & Sharkey 2025 (SPD), appendix: table of hyperparameters";
 
@@ -18,8 +18,35 @@ const small: Preset["settings"] = {
 };
 const large: Preset["settings"] = { ...small, components: 200, importanceMinimality: 1e-4, pStart: 2, pEnd: 2 };
 
+const residual = (components: number, steps: number, more: Preset["settings"] = {}): Preset["settings"] => ({
+  components,
+  importanceMinimality: 1e-5,
+  pStart: 2,
+  pEnd: 2,
+  batch: 2048,
+  steps,
+  learningRate: 1e-3,
+  finalLearningRate: 1,
+  ...more,
+});
+
 /** The published presets. */
 export const PUBLISHED: Readonly<Record<string, Preset>> = {
+  "resid-mlp-1": {
+    summary: "SPD paper, residual MLP of one layer",
+    source: published,
+    settings: residual(100, 30_000, { learningRate: 2e-3 }),
+  },
+  "resid-mlp-2": {
+    summary: "SPD paper, residual MLP of two layers",
+    source: published,
+    settings: residual(400, 50_000),
+  },
+  "resid-mlp-3": {
+    summary: "SPD paper, residual MLP of three layers",
+    source: published,
+    settings: residual(500, 200_000, { importanceMinimality: 5e-6, gateWidth: 128 }),
+  },
   "tms-5-2": { summary: "SPD paper, TMS 5-2", source: published, settings: small },
   "tms-5-2-id": { summary: "SPD paper, TMS 5-2 with identity", source: published, settings: small },
   "tms-40-10": { summary: "SPD paper, TMS 40-10", source: published, settings: large },
@@ -32,12 +59,25 @@ export const PUBLISHED: Readonly<Record<string, Preset>> = {
  * pruning of what as good as never matters. `docs/results.md` has them side by side with the published settings.
  */
 export function ownPresets(network: Network): Readonly<Record<"default" | "encoder" | "quick", Preset>> {
+  const settings = network.input.vocab === undefined ? forFeatures(network) : forTokens(network);
+  return {
+    default: { summary: "chosen from the network's size", source: "Mechanist", settings },
+    encoder: {
+      summary: "the default on the first matrix alone, the rest frozen",
+      source: "Mechanist",
+      settings: { ...settings, sites: network.sites[0]!.name },
+    },
+    quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: 2000 } },
+  };
+}
+
+function forFeatures(network: Network): Preset["settings"] {
   const sizes = network.sites.flatMap((site) => [site.dIn, site.dOut]);
-  const features = Math.max(...sizes);
+  const features = network.input.sizes.feature ?? Math.max(...sizes);
   // With many features the pressure must come up more slowly, or features pair up before each has a component.
   const many = features > 16;
   const crowded = !many && features / Math.min(...sizes) >= 3;
-  const settings = {
+  return {
     components: (many ? 5 : 8) * features,
     gateStart: "rising",
     importanceMinimality: 0.015 / features,
@@ -46,8 +86,6 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
     importanceEnd: 0.1,
     frequencyMinimality: 1,
     frequencyReference: 4 * features,
-    pStart: 1,
-    pEnd: 1,
     featureProbability: Math.min(1, (many ? 0.5 : 0.25) / features),
     keepEmpty: 0.1,
     batch: 512,
@@ -57,14 +95,39 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
     pruneAt: 0.6,
     ...(crowded && forCrowded(features)),
   };
+}
+
+/** Where inputs are tokens, what matters depends on what stands around: importances are predicted by a transformer. */
+function forTokens(network: Network): Preset["settings"] {
+  const rank = Math.max(...network.sites.map(({ dIn, dOut }) => Math.min(dIn, dOut)));
   return {
-    default: { summary: "chosen from the network's size", source: "Mechanist", settings },
-    encoder: {
-      summary: "the default on the first matrix alone, the rest frozen",
-      source: "Mechanist",
-      settings: { ...settings, sites: network.sites[0]!.name },
-    },
-    quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: 2000 } },
+    components: Math.ceil(1.5 * rank),
+    importance: "transformer",
+    importanceDModel: 64,
+    importanceBlocks: 1,
+    importanceHeads: 4,
+    importanceDMlp: 256,
+    stochasticRecon: 0,
+    layerwiseRecon: 0,
+    subsetRecon: 0.5,
+    persistentRecon: 0.5,
+    delta: true,
+    faithfulness: 100,
+    relativeFaithfulness: true,
+    penalty: "smooth-l0",
+    importanceMinimality: 1e-3,
+    importanceRise: 0.2,
+    frequencyMinimality: 0.5,
+    frequencyReference: 0,
+    frequencyOf: "penalty",
+    batch: 64,
+    steps: 5000,
+    learningRate: 1e-3,
+    finalLearningRate: 0.1,
+    clipNorm: 1,
+    pruneBelow: 1e-5,
+    pruneAt: 0.4,
+    pruneEvery: 0.1,
   };
 }
 

@@ -1,0 +1,55 @@
+/** The network on its own weights: what masked runs are compared with, and what importances are predicted from. */
+import type { Network } from "../../network/network.ts";
+import { axisSize, stopGradient, type Tensor, type Tensors } from "../../tensor/index.ts";
+import {
+  causalImportance,
+  type CausalImportance,
+  type ImportanceFunction,
+  type LowerLeak,
+  type SeenSite,
+} from "./importance/importance.ts";
+import { innerActivation, rowsOf, subcomponentsOf } from "./subcomponents.ts";
+
+export interface CleanRun {
+  readonly output: Tensor;
+  /** By site. */
+  readonly importances: Readonly<Record<string, CausalImportance>>;
+  /** Values at the hook points that were asked for. */
+  readonly at: Tensors;
+}
+
+/**
+ * Runs the network on its own weights.
+ *
+ * @param components subcomponents and what predicts their importances, by name
+ * @param importance how it does
+ * @param points     hook points to look at
+ */
+export function cleanRun(
+  network: Network,
+  weights: Tensors,
+  components: Tensors,
+  importance: ImportanceFunction,
+  x: Tensor,
+  { lowerLeak = "straight-through", points = [] }: { lowerLeak?: LowerLeak; points?: readonly string[] } = {},
+): CleanRun {
+  const seen: SeenSite[] = [];
+  const at: Record<string, Tensor> = {};
+  const wanted = new Set([...points, ...(importance.points ?? [])]);
+  const sites = new Set(network.sites.map(({ name }) => name));
+  const output = network.forward(weights, x, {
+    matmul: (site, activation) => {
+      if (!sites.has(site.name)) return undefined;
+      const inner = innerActivation(rowsOf(activation), subcomponentsOf(components, site));
+      seen.push({ site, C: axisSize(inner, "C"), activation, inner });
+      return undefined;
+    },
+    at: (point, value) => {
+      if (wanted.has(point)) at[point] = stopGradient(value);
+      return undefined;
+    },
+  });
+  const z = importance.preactivations(components, seen, at);
+  const importances = seen.map(({ site }) => [site.name, causalImportance(z[site.name]!, lowerLeak)] as const);
+  return { output, importances: Object.fromEntries(importances), at };
+}

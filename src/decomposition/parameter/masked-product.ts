@@ -1,0 +1,84 @@
+/**
+ * One site's product with its components masked, what they leave over masked too, and rows routed around it (SPD paper, section 2;
+ * VPD, delta component and subset routing; param-decomp SPEC, S1 to S4).
+ */
+import type { Hooks, Site } from "../../network/network.ts";
+import { add, axisSize, einsum, mul, reshape, broadcast, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { fromRows, innerActivation, rowsOf, type Subcomponents, subcomponentsOf } from "./subcomponents.ts";
+
+/** How one site runs. */
+export interface SiteMask {
+  /** How much of each component stays: `C batch`. */
+  readonly mask: Tensor<"C batch">;
+  /** How much of the remainder stays: `batch`, or one number for all rows; absent, none of it does. */
+  readonly remainder?: Tensor;
+  /** Where it is 0 the row runs on the site's own matrix, where it is 1 on components; absent, all of them do. */
+  readonly route?: Tensor<"batch">;
+}
+
+/** How each site runs; one that is not there runs on its own matrix. */
+export type SiteMasks = Readonly<Record<string, SiteMask>>;
+
+/** Hooks that run sites on masked components. */
+export function maskedHooks(components: Tensors, masks: SiteMasks): Hooks {
+  return {
+    matmul: (site: Site, activation, matrix) => {
+      const mask = masks[site.name];
+      if (mask === undefined) return undefined;
+      return fromRows(maskedProduct(rowsOf(activation), subcomponentsOf(components, site), matrix, mask), activation);
+    },
+  };
+}
+
+/**
+ * `route · (((a V) ⊙ m) U + δ ⊙ (a Δ)) + (1 - route) · a W`.
+ *
+ * Because `Δ = W - V U`, that is `((a V) ⊙ route (m - δ)) U + (1 - route (1 - δ)) ⊙ (a W)`: `Δ` is never made, and rows that are routed
+ * around share the product that the remainder needs.
+ */
+export function maskedProduct(
+  activation: Tensor<"batch d_in">,
+  parts: Subcomponents,
+  W: Tensor<"d_in d_out">,
+  { mask, remainder, route }: SiteMask,
+): Tensor<"batch d_out"> {
+  const left = remainder === undefined ? mask : (sub(mask, remainder) as Tensor<"C batch">);
+  const kept = route === undefined ? left : mul(left, route);
+  const product = einsum("C batch, C d_out -> batch d_out", mul(innerActivation(activation, parts), kept), parts.U);
+  const share = wholeShare(remainder, route);
+  if (share === undefined) return product;
+  const whole = einsum("batch d_in, d_in d_out -> batch d_out", activation, W);
+  return add(product, mul(whole, share) as Tensor<"batch d_out">);
+}
+
+/** How much of `a W` is in the product: `1 - route (1 - δ)`. */
+function wholeShare(remainder: Tensor | undefined, route: Tensor<"batch"> | undefined): Tensor | undefined {
+  if (route === undefined) return remainder;
+  if (remainder === undefined) return sub(1, route);
+  return sub(1, mul(route, sub(1, remainder)) as Tensor) as Tensor;
+}
+
+/** How the rows of an activation come about: each position of each example is one. */
+export interface Rows {
+  readonly example: number;
+  readonly pos: number;
+}
+
+/** The rows that a batch of inputs gives. */
+export function rowsIn(x: Tensor): Rows {
+  const pos = x.axes.split(" ").includes("pos") ? axisSize(x, "pos") : 1;
+  return { example: axisSize(x, "batch"), pos };
+}
+
+/**
+ * A value that some rows share, one row at a time.
+ *
+ * @param shared any of `C`, `example` and `pos`, in this order; those that are absent are shared
+ * @returns      `C batch`, or `batch` where there is no `C`
+ */
+export function overRows(shared: Tensor, { example, pos }: Rows): Tensor {
+  const C = shared.axes.split(" ").includes("C") ? { C: axisSize(shared, "C") } : {};
+  const axes = [...Object.keys(C), "example", "pos"].join(" ");
+  const full = shared.axes === axes ? shared : broadcast(shared, axes, { ...C, example, pos });
+  return reshape(full, [...Object.keys(C), "batch"].join(" "), { ...C, batch: example * pos });
+}

@@ -1,0 +1,79 @@
+/** The methods that mask subcomponents of weights: one way of running, with presets of their own. */
+import type { NamedValues } from "../../engine/index.ts";
+import { MechanistError } from "../../error.ts";
+import { type Network, withSites } from "../../network/network.ts";
+import type { Preset } from "../../settings.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import type { TrainDocument } from "../../training/target.ts";
+import { targetNamed } from "../../training/targets.ts";
+import type { DecomposeDocument, Method } from "../methods.ts";
+import { importanceFunction } from "./importance/settings.ts";
+import { ParameterDecomposition } from "./parameter-decomposition.ts";
+import { type DecompositionTarget, decomposeParameters } from "./run.ts";
+import { type ParameterSettings, parameterSettings } from "./settings.ts";
+import { isTargeted, targetedBatch } from "./targeted.ts";
+
+/** What sets one of these methods apart. */
+export interface ParameterMethod {
+  readonly summary: string;
+  presets(network: Network): Readonly<Record<string, Preset>>;
+  /** What settings have to be besides valid, `expected X, got Y`; nothing where they are. */
+  complaint?(settings: ParameterSettings): string | undefined;
+}
+
+/** A method as the table of methods has it. */
+export function parameterMethod({ summary, presets, complaint }: ParameterMethod): Method {
+  return {
+    summary,
+    schema: parameterSettings,
+    objection: (target) => (networkOf(target).sites.length > 0 ? undefined : "a network with matrices to take apart"),
+    presets: (target) => presets(networkOf(target)),
+    run: async (document, weights, options) => {
+      const settings = settingsOf(document);
+      const why = complaint?.(settings);
+      if (why !== undefined) throw new MechanistError("BadArgument", `${document.method}: ${why}`);
+      return decomposeParameters(await targetOf(document, weights), settings, options);
+    },
+    open: (document, weights, components) => {
+      const network = networkTakenApart(document);
+      return new ParameterDecomposition(
+        network,
+        weights,
+        components,
+        importanceFunction(settingsOf(document), network),
+      );
+    },
+  };
+}
+
+function settingsOf(document: DecomposeDocument): ParameterSettings {
+  // A document is made of settings that this schema has checked.
+  return document.settings as unknown as ParameterSettings;
+}
+
+function networkOf({ target, settings }: TrainDocument): Network {
+  return targetNamed(target).network(settings);
+}
+
+/** The network with the sites that are taken apart. */
+function networkTakenApart(document: DecomposeDocument): Network {
+  return withSites(networkOf(document.target), settingsOf(document).sites);
+}
+
+/** The network with its weights and its data. */
+async function targetOf(document: DecomposeDocument, weights: NamedValues): Promise<DecompositionTarget> {
+  const settings = settingsOf(document);
+  const { target, settings: trained } = document.target;
+  const { featureProbability, keepEmpty } = settings;
+  const data = { keepEmpty, ...(featureProbability > 0 && { featureProbability }) };
+  const network = networkTakenApart(document);
+  const drawn = (size: number, name: string): Tensor => targetNamed(target).batch(name, { ...trained, ...data }, size);
+  const tables = await targetNamed(target).tables?.(trained);
+  return {
+    network,
+    weights,
+    batch: (size) => drawn(size, "data"),
+    ...(isTargeted(settings) && { targeted: targetedBatch(network, settings, drawn) }),
+    ...(tables && { tables }),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Slots: how many subcomponents each site has, and which of them are in use. A component that was pruned is zeros; it keeps its place, so that
+ * addresses stay what they were, but the program that trains the others is made without it.
+ */
+import { type NamedValues, type Values, values } from "../../engine/index.ts";
+import { MechanistError } from "../../error.ts";
+import type { Network, Site } from "../../network/network.ts";
+import { fitsPattern, namesLike } from "../../network/site-patterns.ts";
+import { axisNames, sizeOf } from "../../tensor/index.ts";
+import type { Slots } from "./importance/importance.ts";
+import type { ParameterSettings } from "./settings.ts";
+
+/**
+ * How many slots settings ask for at each site.
+ *
+ * @throws `BadArgument` or `UnknownName` for an entry of `componentsAt` that says nothing about any site
+ */
+export function slotsAskedFor({ sites }: Network, { components, componentsAt }: ParameterSettings): Slots[] {
+  const names = sites.map(({ name }) => name);
+  const entries = componentsAt === "" ? [] : componentsAt.split(",").map((entry) => entryOf(entry.trim(), names));
+  return sites.map((site) => {
+    const last = entries.findLast(({ pattern }) => fitsPattern(pattern, site.name));
+    return { site, C: last?.C ?? components };
+  });
+}
+
+function entryOf(text: string, sites: readonly string[]): { readonly pattern: string; readonly C: number } {
+  const [pattern, count, ...rest] = text.split("=");
+  const C = Number(count);
+  if (pattern === "" || count === undefined || rest.length > 0 || !Number.isInteger(C) || C < 1 || C > 100_000)
+    throw new MechanistError("BadArgument", `componentsAt: expected site=slots from 1 to 100000, got ${text}`);
+  namesLike("componentsAt", pattern!, sites);
+  return { pattern: pattern!, C };
+}
+
+/** For each site, the slots whose components are not all zeros; at least one. */
+export function slotsInUse(
+  slots: readonly Slots[],
+  components: NamedValues,
+): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries(
+    slots.map(({ site, C }) => {
+      const [V, U] = [components[`${site.name}.V`]!.data, components[`${site.name}.U`]!.data];
+      const isUsed = (c: number): boolean => {
+        for (let i = c; i < V.length; i += C) if (V[i] !== 0) return true;
+        for (let j = c * site.dOut; j < (c + 1) * site.dOut; j++) if (U[j] !== 0) return true;
+        return false;
+      };
+      const used = Array.from({ length: C }, (_, c) => c).filter(isUsed);
+      return [site.name, used.length > 0 ? used : [0]];
+    }),
+  );
+}
+
+/** Tensors, whatever they are of components, with the given slots alone. */
+export function withSlots(
+  tensors: NamedValues,
+  sites: readonly Site[],
+  used: Readonly<Record<string, readonly number[]>>,
+): NamedValues {
+  return mapSlots(tensors, sites, (tensor, site, { C, inner }) => {
+    const kept = used[site]!;
+    if (kept.length === C) return tensor;
+    return gathered(tensor, kept, C, inner);
+  });
+}
+
+/** The way back: the slots that are not given are zeros. */
+export function inAllSlots(
+  tensors: NamedValues,
+  slots: readonly Slots[],
+  used: Readonly<Record<string, readonly number[]>>,
+): NamedValues {
+  return mapSlots(
+    tensors,
+    slots.map(({ site }) => site),
+    (tensor, name, { inner }) => {
+      const { C } = slots.find(({ site }) => site.name === name)!;
+      const kept = used[name]!;
+      if (kept.length === C) return tensor;
+      const place = new Map(kept.map((slot, i) => [slot, i]));
+      const places = Array.from({ length: C }, (_, c) => place.get(c));
+      return gathered(tensor, places, kept.length, inner);
+    },
+  );
+}
+
+/** A tensor along `C`: at each place what the given slot has, or zeros. */
+function gathered(tensor: Values, from: readonly (number | undefined)[], C: number, inner: number): Values {
+  const outer = tensor.data.length / (C * inner);
+  const data = new Float32Array(outer * from.length * inner);
+  for (let o = 0; o < outer; o++)
+    from.forEach((slot, i) => {
+      if (slot === undefined) return;
+      const start = (o * C + slot) * inner;
+      data.set(tensor.data.subarray(start, start + inner) as Float32Array, (o * from.length + i) * inner);
+    });
+  const shape = axisNames(tensor.axes).map((axis, i) => (axis === "C" ? from.length : tensor.shape[i]!));
+  return values(tensor.axes, shape, data);
+}
+
+/** Changes every tensor that has slots. An optimiser's `adamw.m/linear1.V` belongs to the site of `linear1.V`. */
+function mapSlots(
+  tensors: NamedValues,
+  sites: readonly Site[],
+  change: (tensor: Values, site: string, along: { readonly C: number; readonly inner: number }) => Values,
+): NamedValues {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => {
+      const axis = axisNames(tensor.axes).indexOf("C");
+      const own = name.slice(name.indexOf("/") + 1);
+      const site = sites.find((s) => own === s.name || own.startsWith(`${s.name}.`));
+      if (axis < 0 || site === undefined) return [name, tensor];
+      const along = { C: tensor.shape[axis]!, inner: sizeOf(tensor.shape.slice(axis + 1)) };
+      return [name, change(tensor, site.name, along)];
+    }),
+  );
+}
