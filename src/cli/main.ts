@@ -88,6 +88,31 @@ function commands(host: Host): Command {
   onDevice(command("judge <run...>", "hold decompositions against the known mechanisms")).action(
     async (runs: string[], options) => (await import("./judge.ts")).judgeCommand(runs, options, terminal(options)),
   );
+  onDevice(command("harvest <run>", "count what the components of a decomposition fire on, in one pass over its data"))
+    .option("--positions <n>", "positions of the data, or examples where the network has none; without it, 200,000")
+    .option("--threshold <τ>", "a component fires where its importance is above this; without it, 0.1")
+    .option("--examples <k>", "examples of each kind kept for a component; without it, 24")
+    .option("--window <k>", "tokens shown on each side of a firing; without it, 16")
+    .option("--seed <n>", "of the data and of the examples")
+    .option("--no-outputs", "do not count output tokens")
+    .option("--memory <MiB>", "the most memory it may take", "2048")
+    .option("--export <dir>", "write it as Neuronpedia's feature JSONL, too")
+    .option("--resume", "go on with one that stopped, to the same numbers; begin it if there is none")
+    .action(async (run: string, options) =>
+      (await import("./harvest.ts")).harvestCommand(run, options, terminal(options)),
+    );
+  command("components <run>", "list the components of a harvest")
+    .option("--site <name>", "of one site")
+    .option("--sort <order>", "density, importance, activation, partners or address", "density")
+    .option("--limit <n>", "how many", "30")
+    .action(async (run: string, options) =>
+      (await import("./components.ts")).componentsCommand(run, options, terminal(options)),
+    );
+  command("component <run> <address>", "what a harvest says of one component")
+    .option("--limit <n>", "rows of each list", "10")
+    .action(async (run: string, address: string, options) =>
+      (await import("./components.ts")).componentCommand(run, address, options, terminal(options)),
+    );
   command("open [dir]", "show runs in a page on 127.0.0.1")
     .option("--port <n>", "the port to listen on, or the next free one")
     .action(async (dir: string | undefined, options) =>
