@@ -327,7 +327,11 @@ describe("numbers that are none: exit 4", () => {
       "--out",
       "net",
     );
-    expectRefusal(ended, 4, /^train: step \d+: [\w./]+: expected finite numbers, got (NaN|-?Infinity) first at \w+ \d+/);
+    expectRefusal(
+      ended,
+      4,
+      /^train: step \d+: [\w./]+: expected finite numbers, got (NaN|-?Infinity) first at \w+ \d+/,
+    );
     expect(recordOf(join(dir, "net"))).toMatchObject({ status: "failed", error: { code: "NotFinite" } });
     for (const name of readdirSync(join(dir, "net", "checkpoints"))) {
       const { tensors } = readSafetensors(readFileSync(join(dir, "net", "checkpoints", name)));

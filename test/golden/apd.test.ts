@@ -12,7 +12,7 @@ import { residualMlp } from "../../src/network/residual-mlp.ts";
 import { tms } from "../../src/network/tms.ts";
 import { gradients, type Key, type Tensor } from "../../src/tensor/index.ts";
 import { adamWScalars } from "../../src/training/adamw.ts";
-import { savedState, weightsOf } from "../../src/training/optimise.ts";
+import { savedState, weightsIn } from "../../src/training/optimise.ts";
 import { layoutOf } from "../../src/training/parameters.ts";
 import { expectClose } from "../expect-close.ts";
 import { golden } from "./load.ts";
@@ -95,7 +95,7 @@ describe.each(NETWORKS)("one whole step of APD on %s", async (name, networkOf, l
     const stepper = await compileApd(target, settings, start, { threads: 1 });
     await stepper.advance([{ key: step.key, scalars: adamWScalars(1, settings.learningRate) }]);
     const layout = layoutOf(apdWeights(network, settings));
-    const after = weightsOf(layout, savedState(layout)(stepper.state()));
+    const after = weightsIn(savedState(layout)(stepper.state()));
     for (const [n, data] of Object.entries(step.afterOneStep)) {
       const { axes, shape } = after[n]!;
       // A first step moves each number by the learning rate; a thousandth of that is the allowance.
