@@ -26,3 +26,43 @@ test("one step, and one value", () => {
 });
 
 test("no knot is refused", () => expect(() => scheduleAt([], 0, 1)).toThrow(/at least one knot/));
+
+test("a cosine that ends before the run does, and stays", () => {
+  // Parameter-decomposition dossier, 1.7.5: (0, 1) → (0.9, 0.1, cosine) → (1, 0.1).
+  const knots = [
+    { at: 0, value: 1 },
+    { at: 0.9, value: 0.1, interpolation: "cosine" as const },
+    { at: 1, value: 0.1 },
+  ];
+  expect(scheduleAt(knots, 0, 101)).toBe(1);
+  expect(scheduleAt(knots, 45, 101)).toBeCloseTo(0.55, 12);
+  expect(scheduleAt(knots, 30, 101)).toBeCloseTo(0.1 + (0.9 * (1 + Math.cos(Math.PI / 3))) / 2, 12);
+  for (const step of [90, 95, 100]) expect(scheduleAt(knots, step, 101)).toBeCloseTo(0.1, 12);
+});
+
+test("a rise over the first fortieth, then level", () => {
+  // Dossier, 1.7.5, of the sources' rate: (0, 0) → (0.025, 1) → (1, 1).
+  const knots = [
+    { at: 0, value: 0 },
+    { at: 0.025, value: 1 },
+    { at: 1, value: 1 },
+  ];
+  expect([0, 5, 10, 11, 400].map((step) => scheduleAt(knots, step, 401))).toEqual([0, 0.5, 1, 1, 1]);
+});
+
+test("two knots at one place are a jump", () => {
+  const knots = [
+    { at: 0, value: 1 },
+    { at: 0.5, value: 1 },
+    { at: 0.5, value: 3 },
+  ];
+  expect([49, 50, 51].map((step) => scheduleAt(knots, step, 101))).toEqual([1, 3, 3]);
+});
+
+test("knots out of order are refused", () => {
+  const knots = [
+    { at: 0.5, value: 1 },
+    { at: 0.2, value: 3 },
+  ];
+  expect(() => scheduleAt(knots, 0, 10)).toThrow("schedule: expected knots in order, got one at 0.2 after 0.5");
+});

@@ -15,10 +15,16 @@ export interface Knot {
  *
  * @param step  counted from 0; step `steps - 1` lands exactly on `at: 1`
  * @param steps how many steps the run has
+ * @throws `BadArgument` where there is no knot, or one lies before the one it follows
  */
 export function scheduleAt(knots: readonly Knot[], step: number, steps: number): number {
   const first = knots[0];
   if (first === undefined) throw new MechanistError("BadArgument", "schedule: expected at least one knot, got none");
+  const back = knots.findIndex((knot, i) => i > 0 && knot.at < knots[i - 1]!.at);
+  if (back > 0) {
+    const [{ at: before }, { at }] = [knots[back - 1]!, knots[back]!];
+    throw new MechanistError("BadArgument", `schedule: expected knots in order, got one at ${at} after ${before}`);
+  }
   const t = steps > 1 ? step / (steps - 1) : 0;
   let before = first;
   for (const knot of knots) {
