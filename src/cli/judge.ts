@@ -1,4 +1,4 @@
-/** `mechanist judge`: decompositions held against the known mechanisms, anew. */
+/** `mechanist judge`: decompositions on fresh data and against known mechanisms, anew. */
 import { judge } from "../evidence/judge.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
@@ -10,17 +10,17 @@ import type { Terminal } from "./terminal.ts";
 import { describeRun } from "./describe-run.ts";
 import { weightsIn } from "../training/optimise.ts";
 
-export async function judgeCommand(
-  given: readonly string[],
-  options: DeviceOptions,
-  terminal: Terminal,
-): Promise<void> {
+export interface JudgeOptions extends DeviceOptions {
+  readonly ladder?: boolean;
+}
+
+export async function judgeCommand(given: readonly string[], options: JudgeOptions, terminal: Terminal): Promise<void> {
   const placement = placementFrom(options);
   const judged = await interruptible(terminal, async ({ signal }) => {
     const documents: Record<string, unknown>[] = [];
     for (const one of given) {
       terminal.working(`judging ${one}`);
-      documents.push(await judgeRun(await findRun(one), { ...placement, signal }));
+      documents.push(await judgeRun(await findRun(one), { ...placement, ladder: options.ladder ?? false, signal }));
     }
     terminal.clear();
     return documents;
@@ -32,7 +32,7 @@ export async function judgeCommand(
 /** The verdict on a run's latest checkpoint, which must be whole: an older one would answer another question. */
 async function judgeRun(
   run: RunFolder,
-  options: Placement & { signal: AbortSignal },
+  options: Placement & { readonly ladder: boolean; readonly signal: AbortSignal },
 ): Promise<Record<string, unknown>> {
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);

@@ -85,9 +85,11 @@ function commands(host: Host): Command {
     .action(async (run: string, options) =>
       (await import("./decompose.ts")).decomposeCommand(run, options, terminal(options)),
     );
-  onDevice(command("judge <run...>", "hold decompositions against the known mechanisms")).action(
-    async (runs: string[], options) => (await import("./judge.ts")).judgeCommand(runs, options, terminal(options)),
-  );
+  onDevice(command("judge <run...>", "measure decompositions on fresh data, and hold them against known mechanisms"))
+    .option("--ladder", "attack for 20, 40, 80, 160 and 320 steps: does the damage settle?")
+    .action(async (runs: string[], options) =>
+      (await import("./judge.ts")).judgeCommand(runs, options, terminal(options)),
+    );
   onDevice(command("harvest <run>", "count what the components of a decomposition fire on, in one pass over its data"))
     .option("--positions <n>", "positions of the data, or examples where the network has none; without it, 200,000")
     .option("--threshold <τ>", "a component fires where its importance is above this; without it, 0.1")

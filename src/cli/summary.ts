@@ -50,14 +50,14 @@ function siteTable({ sites = {}, ...total }: Shown): string {
     site,
     ...(known ? [s.pattern ?? "", alive(s), String(s.targetCiError ?? "")] : []),
     ...(matched ? [significant(s.mmcs, 4), significant(s.ml2r, 4)] : []),
-    ...(known || s.counts === undefined ? [] : [String(s.counts.alive["0.1"]), String(s.rank)]),
+    ...(known || s.counts === undefined ? [] : [String(s.counts.alive.above0p1), String(s.rank)]),
     significant(s.l0, 3),
   ]);
   const sum = [
     "all",
     ...(known ? ["", alive(total), String(total.targetCiError)] : []),
     ...(matched ? [significant(total.mmcs, 4), significant(total.ml2r, 4)] : []),
-    ...(known || total.aliveByThreshold === undefined ? [] : [String(total.aliveByThreshold["0.1"]), ""]),
+    ...(known || total.aliveByThreshold === undefined ? [] : [String(total.aliveByThreshold.above0p1), ""]),
     significant(total.l0, 3),
   ];
   const head = [

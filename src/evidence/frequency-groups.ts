@@ -5,6 +5,7 @@
  * A component's frequency is that at which its inner activation over all p² pairs has most power: of the four waves `ka`, `kb`, `k(a + b)` and
  * `k(a - b)`. Of logits only the waves in `k(a + b)` count. Nothing was published to compare with; the numbers are reported, not judged.
  */
+import { formatAddress } from "../decomposition/address.ts";
 import { compile, type NamedValues, type Values } from "../engine/index.ts";
 import { axisSize, constant, max, reshape, select, slice, sum, type Tensor } from "../tensor/index.ts";
 import { innerActivation, rowsOf, subcomponentsOf } from "../decomposition/parameter/subcomponents.ts";
@@ -17,8 +18,8 @@ import { keepFeeds, keepInputs } from "./keep.ts";
 export interface FrequencyGroup {
   /** Turns in p. */
   readonly frequency: number;
-  /** Components by site. */
-  readonly components: Readonly<Record<string, readonly number[]>>;
+  /** Their addresses. */
+  readonly components: readonly string[];
   /** The part of the network's logits' power, over all frequencies, that it has. */
   readonly logitShare: number;
   /** The part of that power that is gone without these components, and of the other frequencies' power. */
@@ -66,12 +67,7 @@ export async function frequencyGroups(data: FreshData, { modulus: p, equals }: K
       const others = total - own;
       groups.push({
         frequency,
-        components: Object.fromEntries(
-          decomposition.sites.map(({ name }) => [
-            name,
-            members.filter(({ site }) => site === name).map(({ component }) => component),
-          ]),
-        ),
+        components: members.map(formatAddress),
         logitShare: own / total,
         removed: 1 - after / own,
         othersRemoved: 1 - (left.reduce((a, b) => a + b, 0) - after) / others,

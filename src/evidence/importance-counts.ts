@@ -4,13 +4,13 @@
  */
 import type { NamedValues } from "../engine/index.ts";
 
-/** Above which an importance counts. */
-export const THRESHOLDS = [0, 0.01, 0.1] as const;
+/** Above which an importance counts, by name. */
+const THRESHOLDS = { above0: 0, above0p01: 0.01, above0p1: 0.1 } as const;
 /** A component whose mean importance is not above this is dead (VPD: alive are those with more). */
 export const ALIVE_MEAN = 1e-6;
 
-/** Numbers by threshold: `0`, `0.01`, `0.1`. */
-export type ByThreshold = Readonly<Record<string, number>>;
+/** A number for each threshold. */
+export type ByThreshold = Readonly<Record<keyof typeof THRESHOLDS, number>>;
 
 /** One site's counts on the data. */
 export interface SiteCounts {
@@ -30,7 +30,7 @@ export interface SiteCounts {
 interface Running {
   rows: number;
   readonly count: number;
-  readonly above: Record<string, number>;
+  readonly above: Record<keyof ByThreshold, number>;
   readonly sum: Float64Array;
   readonly highest: Float64Array;
   readonly lowest: Float64Array;
@@ -56,7 +56,7 @@ export class ImportanceCounts {
           running.sum[c]! += g;
           if (g > running.highest[c]!) running.highest[c] = g;
           if (g < running.lowest[c]!) running.lowest[c] = g;
-          for (const threshold of THRESHOLDS) if (g > threshold) running.above[threshold]!++;
+          for (const [name, threshold] of NAMED) if (g > threshold) running.above[name]++;
         }
       }
     }
@@ -81,8 +81,8 @@ function empty(count: number): Running {
 
 function countsOf({ rows, above, sum, highest, lowest }: Running): SiteCounts {
   return {
-    l0: byThreshold((threshold) => above[threshold]! / rows),
-    alive: byThreshold((threshold) => highest.filter((g) => g > threshold).length),
+    l0: byThreshold((name) => above[name] / rows),
+    alive: byThreshold((name) => highest.filter((g) => g > THRESHOLDS[name]).length),
     aliveMean: sum.filter((total) => total / rows > ALIVE_MEAN).length,
     allOn: lowest.filter((g) => g > WHOLE).length,
     highest: highest.reduce((a, b) => Math.max(a, b), -Infinity),
@@ -90,7 +90,9 @@ function countsOf({ rows, above, sum, highest, lowest }: Running): SiteCounts {
   };
 }
 
-/** A number for each threshold. */
-export function byThreshold(f: (threshold: number) => number): Record<string, number> {
-  return Object.fromEntries(THRESHOLDS.map((threshold) => [String(threshold), f(threshold)]));
+const NAMED = Object.entries(THRESHOLDS) as [keyof ByThreshold, number][];
+
+/** Makes a number for each threshold. */
+export function byThreshold(f: (threshold: keyof ByThreshold) => number): Record<keyof ByThreshold, number> {
+  return Object.fromEntries(NAMED.map(([name]) => [name, f(name)])) as Record<keyof ByThreshold, number>;
 }

@@ -70,8 +70,9 @@ describe("on a network of features", () => {
     for (const regime of ["unmasked", "ciMasked", "rounded", "stochastic", "adversarial"] as const)
       expect(stranger.regimes[regime].relative, regime).toBeGreaterThan(0.3);
     expect(stranger.sites.linear1!.unmaskedRecon).toBeGreaterThan(0.01 * stranger.regimes.zero.divergence);
-    expect(stranger.hidden.ciMasked.hook_hidden).toBeGreaterThan(0.3);
-    expect(truth.hidden.ciMasked.hook_hidden).toBeLessThan(1e-10);
+    expect(stranger.hidden[0]).toMatchObject({ point: "hook_hidden", ciMasked: expect.closeTo(1, 0) });
+    expect(truth.hidden[0]!.ciMasked).toBeLessThan(1e-10);
+    expect(stranger.hidden[0]!.stochastic).toBeGreaterThan(truth.hidden[0]!.stochastic);
   });
 
   test("importances of other components: weights look right, masks do not", () => {
@@ -126,7 +127,8 @@ describe("on a language model", () => {
     expect(verdict.regimes.ciMasked.unrecovered).toBeCloseTo(0, 4);
     expect(verdict.regimes.zero.unrecovered).toBe(1);
     expect(verdict.passed).toBeUndefined();
-    expect(Object.keys(verdict.hidden.ciMasked)).toEqual(["blocks.0.hook_resid_mid", "blocks.0.hook_resid_post"]);
+    const points = verdict.hidden.map(({ point }) => point);
+    expect(points).toEqual(["blocks.0.hook_resid_mid", "blocks.0.hook_resid_post"]);
     for (const site of Object.values(verdict.sites)) expect(site.unmaskedRecon).toBeLessThan(1e-6);
   }, 60_000);
 

@@ -12,14 +12,14 @@ import { type DataSource, FreshData } from "./fresh-data.ts";
 import { type FrequencyGroups, frequencyGroups } from "./frequency-groups.ts";
 import { checkGate, type GateVerdict } from "./gate.ts";
 import { byThreshold, type ByThreshold, type SiteCounts } from "./importance-counts.ts";
-import { type MarkerCircuit, markerCircuit } from "./marker-circuit.ts";
+import { type MarkerCircuit, markerCircuit, type MarkerSite } from "./marker-circuit.ts";
 import { judgeMechanisms, type MechanismVerdict, type SiteMechanisms } from "./mechanisms.ts";
 import { type Reconstruction, reconstruction } from "./reconstruction.ts";
 import { meanFaithfulness, siteFaithfulness } from "./site-faithfulness.ts";
 import { type Symptoms, type Warning, warningsOf } from "./warnings.ts";
 
 /** One site's verdict. Of its mechanisms only where they are known. */
-export interface SiteVerdict extends Partial<SiteMechanisms> {
+export interface SiteVerdict extends Partial<SiteMechanisms>, Partial<MarkerSite> {
   /** Mean number of components with importance above 0 on an input. */
   readonly l0: number;
   /** What is counted on the data, at several thresholds. */
@@ -79,7 +79,10 @@ interface Studies extends Partial<MarkerCircuit>, Partial<FrequencyGroups> {
   readonly contributionCorrelation?: number;
 }
 
-async function studies(data: FreshData, { contributions, marker, modulus }: KnownMechanisms): Promise<Studies> {
+async function studies(
+  data: FreshData,
+  { contributions, marker, modulus }: KnownMechanisms,
+): Promise<Studies & { readonly sites?: Readonly<Record<string, MarkerSite>> }> {
   const correlation = contributions && contributionCorrelation(data.decomposition, contributions);
   return {
     ...(correlation !== undefined && { contributionCorrelation: correlation }),
@@ -126,13 +129,14 @@ export async function judgeDecomposition(
       ? judgeMechanisms(decomposition, known.patterns)
       : { sites: {} as MechanismVerdict["sites"] };
     const faithfulness = siteFaithfulness(decomposition);
-    const studied = await studies(data, known);
+    const { sites: steps = {}, ...studied } = await studies(data, known);
     const sites = Object.fromEntries(
       decomposition.sites.map(({ name, dIn, dOut }): [string, SiteVerdict] => [
         name,
         {
           ...mechanisms[name],
-          l0: counts[name]!.l0[0]!,
+          ...steps[name],
+          l0: counts[name]!.l0.above0,
           counts: counts[name]!,
           components: decomposition.components.filter(({ site }) => site === name).length,
           rank: Math.min(dIn, dOut),
@@ -155,9 +159,9 @@ export async function judgeDecomposition(
       unmaskedRecon: regimes.unmasked.divergence,
       adversarialRecon: regimes.adversarial.divergence,
       l0,
-      l0ByThreshold: byThreshold((threshold) => total((site) => site.counts.l0[threshold]!)),
+      l0ByThreshold: byThreshold((threshold) => total((site) => site.counts.l0[threshold])),
       l0OverRank: l0 / total((site) => site.rank),
-      aliveByThreshold: byThreshold((threshold) => total((site) => site.counts.alive[threshold]!)),
+      aliveByThreshold: byThreshold((threshold) => total((site) => site.counts.alive[threshold])),
       aliveMean: total((site) => site.counts.aliveMean),
       faithfulness: meanFaithfulness(faithfulness),
       relativeFaithfulness: total((site) => site.relativeFaithfulness) / all.length,

@@ -21,13 +21,19 @@ export interface MarkerCircuit {
   readonly answerWithoutMatching: number;
   /** Nats that the answer loses when everything else is out, the remainder too. */
   readonly lossOfAliveAlone: number;
-  /** By site, components with mean importance above 0.1 where they matter most, and at the last position. */
-  readonly aliveSomewhere: Readonly<Record<string, number>>;
-  readonly aliveAtEnd: Readonly<Record<string, number>>;
+}
+
+/** A site's components with mean importance above 0.1 where they matter most, and at the last position. */
+export interface MarkerSite {
+  readonly aliveSomewhere: number;
+  readonly aliveAtEnd: number;
 }
 
 /** Measures it on one batch. */
-export async function markerCircuit(data: FreshData, known: KnownMarker): Promise<MarkerCircuit> {
+export async function markerCircuit(
+  data: FreshData,
+  known: KnownMarker,
+): Promise<MarkerCircuit & { readonly sites: Readonly<Record<string, MarkerSite>> }> {
   const { decomposition, given } = data;
   const { network } = decomposition;
   const { feeds, importances } = await data.draw(0);
@@ -45,27 +51,23 @@ export async function markerCircuit(data: FreshData, known: KnownMarker): Promis
   ]);
   try {
     const answer: NamedValues = { answer: answersOf(x, known.marker) };
-    const where = (name: string): number[][] => importantAt(importances[name]!, positions);
-    const alive = new Map(
-      decomposition.sites.map(({ name }) => [name, where(name).map((at) => Math.max(...at) > ALIVE_ABOVE)]),
-    );
-    const isAlive = (site: string, c: number): boolean => alive.get(site)![c]!;
+    const where = new Map(decomposition.sites.map(({ name }) => [name, importantAt(importances[name]!, positions)]));
+    const isAlive = (site: string, c: number): boolean => where.get(site)![c]!.somewhere > ALIVE_ABOVE;
     const run = async (kept: (site: string, c: number) => boolean, rest: boolean): Promise<Values> =>
       (await masked.run({ ...feeds, ...answer, ...keepFeeds(decomposition, kept, rest) })).logP;
     const without = async (sites: readonly string[]): Promise<number> =>
       meanOf(await run((site, c) => !(sites.includes(site) && isAlive(site, c)), true), Math.exp);
     const whole = (await own.run({ ...feeds, ...answer })).logP;
-    const counted = (f: (at: readonly number[]) => number): Record<string, number> =>
-      Object.fromEntries(
-        decomposition.sites.map(({ name }) => [name, where(name).filter((at) => f(at) > ALIVE_ABOVE).length]),
-      );
+    const sites = Array.from(where, ([name, importance]): [string, MarkerSite] => {
+      const counted = (part: keyof Importance): number => importance.filter((at) => at[part] > ALIVE_ABOVE).length;
+      return [name, { aliveSomewhere: counted("somewhere"), aliveAtEnd: counted("atEnd") }];
+    });
     return {
       answer: meanOf(whole, Math.exp),
       answerWithoutPreviousToken: await without(known.previousToken),
       answerWithoutMatching: await without(known.matching),
       lossOfAliveAlone: meanOf(whole, (p) => p) - meanOf(await run(isAlive, false), (p) => p),
-      aliveSomewhere: counted((at) => Math.max(...at)),
-      aliveAtEnd: counted((at) => at[1]!),
+      sites: Object.fromEntries(sites),
     };
   } finally {
     await own.dispose();
@@ -83,8 +85,13 @@ function answersOf({ data, shape }: Values, marker: number): Values {
   return { axes: "batch", shape: [batch], dtype: "i32", data: answers };
 }
 
-/** For each component, means over rows: of its largest importance at any position, and of that at the last. */
-function importantAt({ data, shape }: Values, positions: number): [somewhere: number, atEnd: number][] {
+/** A component's importance, mean over sequences: where it is largest, and at the last position. */
+interface Importance {
+  readonly somewhere: number;
+  readonly atEnd: number;
+}
+
+function importantAt({ data, shape }: Values, positions: number): Importance[] {
   const [C, all] = shape as [number, number];
   const rows = all / positions;
   return Array.from({ length: C }, (_, c) => {
@@ -96,7 +103,7 @@ function importantAt({ data, shape }: Values, positions: number): [somewhere: nu
       somewhere += most / rows;
       atEnd += data[from + positions - 1]! / rows;
     }
-    return [somewhere, atEnd];
+    return { somewhere, atEnd };
   });
 }
 

@@ -38,6 +38,14 @@ export interface Rung {
   readonly relative: number;
 }
 
+/** Under which masks the values inside are looked at. */
+const HIDDEN = ["ciMasked", "stochastic"] as const;
+
+/** What masks do to the value at a hook point: `Σ (a' - a)² / Σ a²`. */
+export interface HiddenError extends Readonly<Record<(typeof HIDDEN)[number], number>> {
+  readonly point: string;
+}
+
 /** Regimes without gradients, and the two attacks. */
 export type Scored = Regime | "adversarial" | "adversarialDelta";
 
@@ -50,8 +58,8 @@ export interface Reconstruction {
   /** Divergence when only this site runs on its components, all whole and without remainder. */
   readonly bySite: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, SiteCounts>>;
-  /** Relative squared error at hook points. */
-  readonly hidden: Readonly<Record<"ciMasked" | "stochastic", Readonly<Record<string, number>>>>;
+  /** Relative squared errors at hook points. */
+  readonly hidden: readonly HiddenError[];
 }
 
 export interface ReconstructionOptions {
@@ -61,7 +69,6 @@ export interface ReconstructionOptions {
 }
 
 const NAMES = Object.keys(REGIMES) as Regime[];
-const HIDDEN = ["ciMasked", "stochastic"] as const;
 
 /** Measures all of them on batches nobody trained on. */
 export async function reconstruction(data: FreshData, options: ReconstructionOptions = {}): Promise<Reconstruction> {
@@ -99,7 +106,11 @@ export async function reconstruction(data: FreshData, options: ReconstructionOpt
     ...(own !== undefined && { crossEntropy: own }),
     bySite: under(found, "site"),
     counts: counts.counts(),
-    hidden: { ciMasked: under(found, "ciMasked"), stochastic: under(found, "stochastic") },
+    hidden: Object.entries(under(found, "ciMasked")).map(([point, ciMasked]) => ({
+      point,
+      ciMasked,
+      stochastic: found[`stochastic/${point}`]!,
+    })),
   };
 }
 
