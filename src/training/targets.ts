@@ -6,6 +6,7 @@ import { deepLinearTarget } from "./targets/deep-linear.ts";
 import { flipFlopTarget } from "./targets/flip-flop.ts";
 import { hierarchicalEqualityTarget } from "./targets/hierarchical-equality.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
+import { identityLayersTarget } from "./targets/identity-layers.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { modularAdditionTarget } from "./targets/modular-addition.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
@@ -17,6 +18,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
   "resid-mlp": residMlpTarget,
   "deep-linear": deepLinearTarget,
+  "identity-layers": identityLayersTarget,
   "modular-addition": modularAdditionTarget,
   "flip-flop": flipFlopTarget,
   "hierarchical-equality": hierarchicalEqualityTarget,
