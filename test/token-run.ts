@@ -1,6 +1,6 @@
 /** A run of a small language model taken apart, made without the command line: a few steps of each, for tests of what comes after. */
 import { decompose, type DecomposeDocument } from "../src/decomposition/methods.ts";
-import { spdSettings } from "../src/decomposition/parameter/settings.ts";
+import { parameterSettings } from "../src/decomposition/parameter/settings.ts";
 import { environment } from "../src/run/environment.ts";
 import { RunFolder } from "../src/run/folder.ts";
 import { resolveTarget, train } from "../src/training/targets.ts";
@@ -14,7 +14,7 @@ export async function tokenRun(path: string): Promise<RunFolder> {
   const small = { context: 16, windows: 64, layers: 1, width: 16, heads: 2, mlpWidth: 32, batch: 8, steps: 150 };
   const target = resolveTarget("text", { preset: "quick", set: { ...small, text } });
   const { weights } = await train(target, { device: "cpu", threads: 1 });
-  const settings = spdSettings.parse({
+  const settings = parameterSettings.parse({
     components: 8,
     batch: 8,
     steps: 30,

@@ -21,7 +21,7 @@ import { duration, shownPath, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
-import { ownTensors } from "./weights.ts";
+import { weightsIn } from "../training/optimise.ts";
 
 export interface HarvestOptions extends DeviceOptions {
   readonly positions?: string;
@@ -73,7 +73,7 @@ export interface Harvested {
 export async function openHarvested(run: RunFolder): Promise<Harvested> {
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);
-  const decomposition = methodNamed(document.method).open(document, weights, ownTensors(tensors));
+  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
   const target = targetNamed(document.target.target);
   const { settings } = document.target;
   const tokens = await target.tokens?.(settings);
