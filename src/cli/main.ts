@@ -115,6 +115,17 @@ function commands(host: Host): Command {
     .action(async (run: string, address: string, options) =>
       (await import("./components.ts")).componentCommand(run, address, options, terminal(options)),
     );
+  onDevice(command("cluster <run>", "put the components of a decomposition together into clusters"))
+    .option("--alpha <bits>", "what each rank-one piece costs that is carried along; without it, 1")
+    .option("--threshold <τ>", "a component fires where its importance is above this; without it, 0.01")
+    .option("--positions <n>", "positions of the data, or examples where the network has none; without it, 16,384")
+    .option("--sampler <name>", "greedy, chain, range=0.05, mcmc=0.001 or exp-rank=0.2; without it, greedy")
+    .option("--ensemble <n>", "how many clusterings, each of positions of its own; without it, 3")
+    .option("--seed <n>", "of positions and samplers")
+    .option("--resume", "go on with one that stopped, to the same clusters; begin it if there is none")
+    .action(async (run: string, options) =>
+      (await import("./cluster.ts")).clusterCommand(run, options, terminal(options)),
+    );
   command("open [dir]", "show runs in a page on 127.0.0.1")
     .option("--port <n>", "the port to listen on, or the next free one")
     .action(async (dir: string | undefined, options) =>

@@ -12,6 +12,7 @@ export {
   type WeightSpec,
   withSites,
 } from "./network.ts";
+export { withIdentities } from "./identities.ts";
 export {
   type PointFilter,
   RunnableNetwork,

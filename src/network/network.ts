@@ -24,6 +24,8 @@ export interface Site {
   readonly features?: "in" | "out";
   /** The earlier site whose matrix this one is, transposed, where a network uses one matrix twice. */
   readonly transposeOf?: string;
+  /** Whether it is a table whose rows are read by index, as an embedding is: what goes into it are indices, i32, without `d_in`. */
+  readonly indexed?: boolean;
   /** The units it faces; absent where it faces none, or nothing nonlinear acts on them. */
   readonly units?: Units;
 }
@@ -61,7 +63,7 @@ export interface Hooks {
   /**
    * Stands in for the product of an activation with a site's matrix.
    *
-   * @param activation `… d_in`: `batch` first, then `pos` where the network has positions
+   * @param activation `… d_in`: `batch` first, then `pos` where the network has positions; indices without `d_in` where the site is indexed
    * @param matrix     `d_in d_out`
    * @returns          `… d_out`, or nothing to leave the product as it is
    */
@@ -94,6 +96,8 @@ export interface Network {
   readonly unembedding?: Unembedding;
   /** Its matrices, in the order an activation meets them. */
   readonly sites: readonly Site[];
+  /** Matrices that can be taken apart as well, but are not unless they are asked for by name. */
+  readonly furtherSites?: readonly Site[];
   readonly weights: readonly WeightSpec[];
   /** Where values can be read and replaced, in the order they are met. */
   readonly points: readonly HookPoint[];
@@ -119,13 +123,18 @@ export function weightInputs(weights: readonly WeightSpec[]): Tensors {
 }
 
 /**
- * The same network with fewer sites: the other matrices are no longer taken apart and run as they are.
+ * The same network with other sites, fewer or some of the further ones: the rest is not taken apart and runs as it is.
  *
- * @param names of the sites to keep, with commas between and `*` for any part of one; empty keeps all
+ * @param names of the sites, with commas between and `*` for any part of one; empty leaves them as they are. A further site is meant
+ *              only by its whole name
  */
 export function withSites(network: Network, names: string): Network {
   if (names === "") return network;
-  const all = network.sites.map(({ name }) => name);
-  const wanted = [...new Set(names.split(",").flatMap((pattern) => namesLike("site", pattern.trim(), all)))];
-  return { ...network, sites: wanted.map((name) => network.sites.find((site) => site.name === name)!) };
+  const all = [...network.sites, ...(network.furtherSites ?? [])];
+  const [own, every] = [network.sites, all].map((sites) => sites.map(({ name }) => name));
+  const found = names.split(",").flatMap((part) => {
+    const pattern = part.trim();
+    return namesLike("site", pattern, (pattern.includes("*") ? own : every)!);
+  });
+  return { ...network, sites: [...new Set(found)].map((name) => all.find((site) => site.name === name)!) };
 }

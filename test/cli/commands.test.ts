@@ -10,7 +10,8 @@ describe("help", () => {
     const { status, stdout, stderr } = await command(dir, "--help");
     expect([status, stderr]).toEqual([0, ""]);
     const names = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
-    const wanted = "train decompose judge harvest components component open start doctor pull check patch compile list";
+    const wanted =
+      "train decompose judge harvest components component cluster attribute circuit edit open start doctor pull check patch compile list";
     expect(names).toEqual(wanted.split(" "));
     for (const name of names) {
       const help = await command(dir, name, "--help");

@@ -145,5 +145,12 @@ class Work {
   async #keep(state: ClusterState): Promise<void> {
     this.state = state;
     await this.#options.onState?.(state);
+    if (this.#options.signal?.aborted) {
+      const { ensemble } = this.#settings;
+      throw new MechanistError(
+        "Cancelled",
+        `cluster: stopped after ${state.members.length} of ${ensemble} clusterings`,
+      );
+    }
   }
 }

@@ -7,7 +7,7 @@
  */
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import type { Network, Site } from "../../network/network.ts";
+import type { Hooks, Network, Site } from "../../network/network.ts";
 import { nearest } from "../../nearest.ts";
 import { concat, constant, gather, max, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
@@ -94,19 +94,19 @@ export class ClusteredDecomposition implements Decomposition {
     return { [SITE]: gather(concat(parts, "cluster"), back, "cluster") as Tensor<"C batch"> };
   }
 
-  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}): Tensor {
+  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
     const mask = masks[SITE];
     const rest = remainder[SITE];
-    if (mask === undefined) return this.#inner.masked(x, {});
+    if (mask === undefined) return this.#inner.masked(x, {}, {}, at);
     const sites = this.#innerSites();
     const own: Record<string, Tensor<"C batch">> = {};
     for (const site of sites) {
       const clusters = this.#inner.components.flatMap((info, c) => (info.site === site ? [this.#clusterOf[c]!] : []));
-      const at = constant("C", { C: clusters.length }, clusters, "i32");
-      own[site] = gather(mask, at, "C") as Tensor<"C batch">;
+      const indices = constant("C", { C: clusters.length }, clusters, "i32");
+      own[site] = gather(mask, indices, "C") as Tensor<"C batch">;
     }
     const left = rest === undefined ? {} : Object.fromEntries(sites.map((site) => [site, rest]));
-    return this.#inner.masked(x, own, left);
+    return this.#inner.masked(x, own, left, at);
   }
 
   /** The sites of the components, in the components' order. */

@@ -3,7 +3,15 @@ import { z } from "zod";
 import { MechanistError } from "../../error.ts";
 import { formatAddress } from "../address.ts";
 import type { ClusterState } from "./cluster.ts";
-import { cheapestResolution, clusterSizes, costsOf, crossings, idsAt, type MergeHistory } from "./merge-history.ts";
+import {
+  cheapestResolution,
+  clusterSizes,
+  costsOf,
+  crossings,
+  idsAt,
+  type MergeHistory,
+  plateau,
+} from "./merge-history.ts";
 import type { PartialMerges } from "./merge.ts";
 import { type ClusterSettings, clusterSettings } from "./settings.ts";
 import { type Stability, stabilityOf } from "./stability.ts";
@@ -59,6 +67,8 @@ export interface ClusterResult {
   /** The number of clusters that costs least, and where else ΔL crosses zero. */
   readonly k: number;
   readonly crossings: readonly number[];
+  /** The fewest and the most clusters around k that cost at most a hundredth more. */
+  readonly plateau: readonly [number, number];
   /** With one cluster a component, and with k clusters. */
   readonly firstCost: number;
   readonly cost: number;
@@ -87,6 +97,7 @@ export function resultOf(components: readonly string[], state: ClusterState, set
     components: components.length,
     k,
     crossings: crossings(costs, alive.length),
+    plateau: plateau(costs, alive.length, k, 0.01),
     firstCost: costs.cost[0]!,
     cost: costs.cost[alive.length - k]!,
     shuffled: { k: controlK, firstCost: control[0]!, cost: control[alive.length - controlK]! },

@@ -17,14 +17,14 @@ export function clusteringBytes(size: {
   return 16 * firings + 9 * positions + 512 * components + ("number" in sampler ? samplerBytes(components) : 0);
 }
 
-const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20).toLocaleString("en-US")} MiB`;
+const mebibytes = (bytes: number): string => `${bytes.toLocaleString("en-US")} MiB`;
 
 /** @throws `Unavailable` where memory does not suffice */
 export function expectMemory(needed: number, available: number): void {
   if (needed <= available) return;
   throw new MechanistError(
     "Unavailable",
-    `cluster: expected ${mebibytes(needed)} of memory, got ${mebibytes(available)}; fewer positions or a higher threshold need less, the sampler greedy least`,
+    `cluster: expected ${mebibytes(Math.ceil(needed / 2 ** 20))} of memory, got ${mebibytes(Math.floor(available / 2 ** 20))}; fewer positions or a higher threshold need less, the sampler greedy least`,
     { needed, available },
   );
 }

@@ -80,6 +80,15 @@ export function cheapestResolution({ cost }: Costs, components: number): number 
   return components - best;
 }
 
+/** The fewest and the most clusters, around a number of them, that cost as little but for a fraction: how sharp the choice is. */
+export function plateau({ cost }: Costs, components: number, k: number, fraction: number): readonly [number, number] {
+  const bound = cost[components - k]! * (1 + fraction);
+  let [fewest, most] = [k, k];
+  while (fewest > 1 && cost[components - fewest + 1]! <= bound) fewest--;
+  while (most < components && cost[components - most - 1]! <= bound) most++;
+  return [fewest, most];
+}
+
 /** The id of each component's cluster when there are `k`. */
 export function idsAt({ counts, merges }: MergeHistory, k: number): Int32Array {
   const C = counts.length;

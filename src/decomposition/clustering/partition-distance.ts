@@ -21,13 +21,7 @@ export function hammingDistance(a: Labels, b: Labels): number | null {
   if (Math.max(rows, columns) > MOST_MATCHED) return null;
   const both = Matrix.zeros(rows, columns);
   a.forEach((row, c) => both.set(row, b[c]!, both.get(row, b[c]!) + 1));
-  const { rowAssignments } = linearSumAssignment(both, { maximaze: true });
-  let kept = 0;
-  for (let row = 0; row < rows; row++) {
-    const column = rowAssignments[row]!;
-    if (column >= 0) kept += both.get(row, column);
-  }
-  return 1 - kept / a.length;
+  return 1 - linearSumAssignment(both, { maximaze: true }).gain / a.length;
 }
 
 /** Fraction of pairs on which the two disagree, in [0, 1]. */

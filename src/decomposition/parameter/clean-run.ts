@@ -8,7 +8,7 @@ import {
   type LowerLeak,
   type SeenSite,
 } from "./importance/importance.ts";
-import { innerActivation, rowsOf, subcomponentsOf } from "./subcomponents.ts";
+import { innerActivation, siteRows, subcomponentsOf } from "./subcomponents.ts";
 
 export interface CleanRun {
   readonly output: Tensor;
@@ -40,7 +40,7 @@ export function cleanRun(
   const output = network.forward(weights, x, {
     matmul: (site, activation) => {
       if (!sites.has(site.name)) return undefined;
-      const inner = innerActivation(rowsOf(activation), subcomponentsOf(components, site));
+      const inner = innerActivation(siteRows(activation), subcomponentsOf(components, site));
       seen.push({ site, C: axisSize(inner, "C"), activation, inner });
       return undefined;
     },

@@ -4,7 +4,15 @@
  */
 import type { Hooks, Site } from "../../network/network.ts";
 import { add, axisSize, einsum, mul, reshape, broadcast, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { fromRows, innerActivation, rowsOf, type Subcomponents, subcomponentsOf } from "./subcomponents.ts";
+import {
+  fromRows,
+  innerActivation,
+  ownProduct,
+  siteRows,
+  type SiteRows,
+  type Subcomponents,
+  subcomponentsOf,
+} from "./subcomponents.ts";
 
 /** How one site runs. */
 export interface SiteMask {
@@ -25,7 +33,7 @@ export function maskedHooks(components: Tensors, masks: SiteMasks): Hooks {
     matmul: (site: Site, activation, matrix) => {
       const mask = masks[site.name];
       if (mask === undefined) return undefined;
-      return fromRows(maskedProduct(rowsOf(activation), subcomponentsOf(components, site), matrix, mask), activation);
+      return fromRows(maskedProduct(siteRows(activation), subcomponentsOf(components, site), matrix, mask), activation);
     },
   };
 }
@@ -37,7 +45,7 @@ export function maskedHooks(components: Tensors, masks: SiteMasks): Hooks {
  * around share the product that the remainder needs.
  */
 export function maskedProduct(
-  activation: Tensor<"batch d_in">,
+  activation: SiteRows,
   parts: Subcomponents,
   W: Tensor<"d_in d_out">,
   { mask, remainder, route }: SiteMask,
@@ -47,7 +55,7 @@ export function maskedProduct(
   const product = einsum("C batch, C d_out -> batch d_out", mul(innerActivation(activation, parts), kept), parts.U);
   const share = wholeShare(remainder, route);
   if (share === undefined) return product;
-  const whole = einsum("batch d_in, d_in d_out -> batch d_out", activation, W);
+  const whole = ownProduct(activation, W);
   return add(product, mul(whole, share) as Tensor<"batch d_out">);
 }
 

@@ -9,7 +9,7 @@ import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
 import { maskedHooks, type SiteMask } from "./masked-product.ts";
-import { innerActivation, rowsOf, subcomponentsOf, subcomponentWeights } from "./subcomponents.ts";
+import { innerActivation, siteRows, subcomponentsOf, subcomponentWeights } from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
@@ -79,7 +79,7 @@ export class ParameterDecomposition implements Decomposition {
       matmul: (site, activation) => {
         if (!this.sites.some(({ name }) => name === site.name)) return undefined;
         const parts = subcomponentsOf(this.tensors, site);
-        found[site.name] = mul(innerActivation(rowsOf(activation), parts), sqrt(sum(square(parts.U), "d_out")));
+        found[site.name] = mul(innerActivation(siteRows(activation), parts), sqrt(sum(square(parts.U), "d_out")));
         return undefined;
       },
     });

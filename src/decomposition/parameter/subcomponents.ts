@@ -4,12 +4,15 @@
  */
 import type { NamedValues } from "../../engine/index.ts";
 import { values } from "../../engine/index.ts";
+import { MechanistError } from "../../error.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
 import type { Slots } from "./importance/importance.ts";
 import {
   axisSize,
+  contract,
   einsum,
   foldIn,
+  gather,
   type Key,
   randomNormal,
   reshape,
@@ -17,6 +20,7 @@ import {
   sub,
   type Tensor,
   type Tensors,
+  transpose,
 } from "../../tensor/index.ts";
 
 /** One site's subcomponents in a traced program. */
@@ -62,6 +66,26 @@ export function weightDelta(W: Tensor<"d_in d_out">, { V, U }: Subcomponents): T
   return sub(W, einsum("d_in C, C d_out -> d_in d_out", V, U));
 }
 
+/** What a site reads, row by row: vectors, or indices where its matrix is a table. */
+export type SiteRows = Tensor<"batch d_in"> | Tensor<"batch">;
+
+/** What a site reads as rows: vectors as `rowsOf` has them, indices of tables one a row. */
+export function siteRows(activation: Tensor): SiteRows {
+  if (activation.dtype !== "i32") return rowsOf(activation);
+  const { batch, pos } = sizesOf(activation) as { batch: number; pos?: number };
+  return reshape(activation, "batch", { batch: batch * (pos ?? 1) });
+}
+
+/** Rows times a matrix that reads from the right, `d_in …`; of a table the rows that are asked for. */
+function read(rows: SiteRows, M: Tensor, axes: string): Tensor {
+  return rows.axes === "batch" ? transpose(gather(M as Tensor<"d_in">, rows, "d_in"), axes) : contract(rows, M, axes);
+}
+
+/** Rows times a site's own matrix. */
+export function ownProduct(rows: SiteRows, W: Tensor<"d_in d_out">): Tensor<"batch d_out"> {
+  return read(rows, W, "batch d_out") as Tensor<"batch d_out">;
+}
+
 /**
  * An activation as rows, `batch d_in`: where there are positions, each position of each example is a row of its own, because what a
  * subcomponent does there depends on nothing else.
@@ -69,6 +93,9 @@ export function weightDelta(W: Tensor<"d_in d_out">, { V, U }: Subcomponents): T
  * @param activation `batch d_in` or `batch pos d_in`
  */
 export function rowsOf(activation: Tensor): Tensor<"batch d_in"> {
+  if (activation.dtype === "i32") {
+    throw new MechanistError("BadArgument", "rows of a site: expected vectors, got token ids of an embedding");
+  }
   const { batch, pos, d_in } = sizesOf(activation) as { batch: number; pos?: number; d_in: number };
   return reshape(activation, "batch d_in", { batch: batch * (pos ?? 1), d_in });
 }
@@ -76,10 +103,11 @@ export function rowsOf(activation: Tensor): Tensor<"batch d_in"> {
 /** What was computed row by row, `batch d_out`, under the leading axes of the activation that the rows are of. */
 export function fromRows(rows: Tensor<"batch d_out">, activation: Tensor): Tensor {
   const { d_in: _, ...leading } = sizesOf(activation);
-  return reshape(rows, activation.axes.replace(/d_in$/, "d_out"), { ...leading, d_out: axisSize(rows, "d_out") });
+  const axes = [...Object.keys(leading), "d_out"].join(" ");
+  return reshape(rows, axes, { ...leading, d_out: axisSize(rows, "d_out") });
 }
 
-/** How strongly each subcomponent reads: its inner activation `h_c = V[:, c] · a`. */
-export function innerActivation(activation: Tensor<"batch d_in">, { V }: Subcomponents): Tensor<"C batch"> {
-  return einsum("batch d_in, d_in C -> C batch", activation, V);
+/** How strongly each subcomponent reads: its inner activation `h_c = V[:, c] · a`, or `V[i, c]` where the site is indexed. */
+export function innerActivation(rows: SiteRows, { V }: Subcomponents): Tensor<"C batch"> {
+  return read(rows, V, "C batch") as Tensor<"C batch">;
 }

@@ -70,7 +70,8 @@ function unitsOf({ attention, mlp }: TransformerConfig, matrix: string): Units {
 export function transformer(config: TransformerConfig): Transformer {
   const weights = transformerWeights(config);
   const sites = sitesOf(config, weights);
-  const siteNamed = new Map(sites.map((site) => [site.name, site]));
+  const embedding: Site = { name: "embed.W_E", dIn: config.vocab, dOut: config.dModel, indexed: true };
+  const siteNamed = new Map([embedding, ...sites].map((site) => [site.name, site]));
 
   const matrix = (given: Tensors, name: string): Tensor<"d_in d_out"> => {
     const { dIn, dOut } = siteNamed.get(name)!;
@@ -92,7 +93,11 @@ export function transformer(config: TransformerConfig): Transformer {
   const forward = (given: Tensors, tokens: Tensor, hooks: Hooks = {}, padding?: Tensor<"batch">): Tensor => {
     const [batch, pos] = [axisSize(tokens, "batch"), axisSize(tokens, "pos")];
     const ids = positionIds(pos, padding);
-    let stream = passing(hooks, "hook_embed", embedded(config, given, tokens));
+    let stream = passing(
+      hooks,
+      "hook_embed",
+      embedded(config, tokens, matrix(given, embedding.name), embedding, hooks),
+    );
     const table = positionTable(config, given);
     let shortform: Tensor | undefined;
     if (table !== undefined && config.positions.kind === "absolute") {
@@ -130,6 +135,7 @@ export function transformer(config: TransformerConfig): Transformer {
       logits: (given, value) => capped(config, unembedded(config, given, value)),
     },
     sites,
+    furtherSites: [embedding],
     weights,
     points: transformerPoints(config),
     forward,
@@ -137,8 +143,14 @@ export function transformer(config: TransformerConfig): Transformer {
   };
 }
 
-function embedded({ embedScale }: TransformerConfig, given: Tensors, tokens: Tensor): Tensor {
-  const rows = gather(given["embed.W_E"] as Tensor<"vocab d_model">, tokens, "vocab") as Tensor;
+function embedded(
+  { embedScale }: TransformerConfig,
+  tokens: Tensor,
+  W_E: Tensor<"d_in d_out">,
+  site: Site,
+  hooks: Hooks,
+): Tensor {
+  const rows = relabel(hooks.matmul?.(site, tokens, W_E) ?? gather(W_E, tokens, "d_in"), "batch pos d_model");
   return embedScale === 1 ? rows : mul(rows, embedScale);
 }
 

@@ -61,3 +61,10 @@ describe("laboratory", () => {
     zero.forEach((y, i) => expect(y).toBeCloseTo(bias[i % 5]!, 9));
   });
 });
+
+test("components of another kind are left to the verdict: the network is shown alone", () => {
+  const other = { "linear1.parts.V": solved.components["linear1.V"]!, threshold: solved.components["linear1.V"]! };
+  const alone = new Laboratory(network, 5, solved.weights, other);
+  expect(alone.analysis().sites).toEqual([]);
+  expect(alone.analysis().output).toEqual(new Laboratory(network, 5, solved.weights).analysis().output);
+});

@@ -78,7 +78,10 @@ export class Laboratory {
     if (components) {
       // A run may have left sites whole.
       const sites = network.sites.filter(({ name }) => components[`${name}.V`] !== undefined);
-      const gates = scalarGates(components[`${sites[0]!.name}.gate.W_in`]!.shape[1]!);
+      // Rank-one components with scalar gates can be looked at here; of others the page shows what its verdict says.
+      const gate = sites[0] && components[`${sites[0].name}.gate.W_in`];
+      if (gate === undefined) return;
+      const gates = scalarGates(gate.shape[1]!);
       this.#decomposition = new ParameterDecomposition({ ...network, sites }, this.#weights, components, gates);
     }
   }

@@ -91,6 +91,26 @@ export const MEASURES: readonly Measure[] = [
   },
 ];
 
+/**
+ * The measures to show of a verdict: those it has, or while the run goes on those it will have. Where the unmasked output stands for the
+ * mechanisms, which nobody knows, it is one of them.
+ *
+ * @param unit of divergences, where it is not squared error
+ */
+export function measuresOf(numbers: Readonly<Record<string, number | undefined>>, unit?: string): Measure[] {
+  const judged = numbers.stochasticRecon !== undefined;
+  const inUnit = (measure: Measure): Measure =>
+    unit === undefined
+      ? measure
+      : {
+          ...measure,
+          unit: measure.unit.replace("mean squared error of the output", `divergence in ${unit} a position`),
+        };
+  return MEASURES.filter(({ name }) => !judged || numbers[name] !== undefined)
+    .filter(({ name }) => name !== "unmaskedRecon" || numbers.targetCiError === undefined)
+    .map(inUnit);
+}
+
 /** The quantities of a training step, as their chart says them. */
 export const CURVES: Readonly<Record<string, string>> = {
   loss: "what the optimiser lowers: the weighted sum of the others",

@@ -10,7 +10,8 @@ export function titleOf(run: Described): string {
 }
 
 function targetTitle({ target, settings }: TrainRecord["document"]): string {
-  const { features, hidden, identity } = settings;
-  const size = features === undefined ? "" : ` ${features}-${hidden}${identity === true ? " + identity" : ""}`;
+  const { features, hidden, neurons, identity } = settings;
+  const size =
+    features === undefined ? "" : ` ${features}-${hidden ?? neurons}${identity === true ? " + identity" : ""}`;
   return `${target.toUpperCase()}${size}`;
 }

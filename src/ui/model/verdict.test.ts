@@ -3,6 +3,7 @@ import { tms } from "../../network/tms.ts";
 import { solvedTms } from "../../../test/e2e/solved-tms.ts";
 import { Laboratory, type SiteParts } from "./laboratory.ts";
 import { listed } from "./listing.ts";
+import { measuresOf } from "./measures.ts";
 import { titleOf } from "./title.ts";
 import { judged, soFar } from "./verdict.ts";
 
@@ -26,6 +27,31 @@ describe("verdict", () => {
     expect(verdict.passed).toBe(false);
     expect(judged({ verdict: result })?.passes.ml2r).toBe(false);
     expect([judged(undefined), judged({ stepsPerSecond: 3 })]).toEqual([undefined, undefined]);
+  });
+
+  test("of a language model has no mechanisms to hold components against, and another unit", () => {
+    const warnings = [
+      { site: "blocks.0.mlp.W_in", name: "all on", cause: "9 of 9", knob: "raise importanceMinimality" },
+    ];
+    const verdict = judged({ unit: "nats", stochasticRecon: 0.2, unmaskedRecon: 0.01, l0: 12, sites: {}, warnings })!;
+    expect(verdict.passes).toEqual({});
+    expect(verdict.passed).toBeUndefined();
+    expect(verdict.warnings).toEqual(["blocks.0.mlp.W_in: all on: 9 of 9; raise importanceMinimality"]);
+    const measures = measuresOf(verdict.numbers, verdict.unit);
+    expect(measures.map(({ name }) => name)).toEqual(["l0", "stochasticRecon", "unmaskedRecon"]);
+    expect(measures[1]!.unit).toBe("divergence in nats a position, fresh data");
+  });
+
+  test("says what its gate asks, and what of it was missed", () => {
+    const gate = {
+      text: "target-CI error 0",
+      source: "a paper",
+      passed: false,
+      missed: ["linear1: target-CI error 2"],
+    };
+    const verdict = judged({ ...result, targetCiError: 2, gate })!;
+    expect(verdict.gate).toMatchObject({ text: "target-CI error 0", missed: ["linear1: target-CI error 2"] });
+    expect(measuresOf(verdict.numbers).map(({ name }) => name)).toContain("targetCiError");
   });
 
   test("comes from the checkpoint while the run goes on", () => {

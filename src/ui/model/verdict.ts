@@ -7,8 +7,14 @@ export interface VerdictNumbers {
   readonly numbers: Readonly<Record<string, number | undefined>>;
   /** Whether a number is as a solved run has it; absent where nothing is asked of it. */
   readonly passes: Readonly<Record<string, boolean | undefined>>;
-  /** Whether all of that holds; absent while the run goes on. */
+  /** What divergences are measured in, where it is not squared error. */
+  readonly unit?: string;
+  /** Whether what is asked holds; absent while the run goes on, and where nothing is asked. */
   readonly passed?: boolean;
+  /** What is asked, and what of it was missed. */
+  readonly gate?: { readonly text: string; readonly missed: readonly string[] };
+  /** Troubles, a sentence each. */
+  readonly warnings?: readonly string[];
   /** Where the numbers come from, as a sentence. */
   readonly source: string;
 }
@@ -19,14 +25,24 @@ export function judged(result: Readonly<Record<string, unknown>> | undefined): V
   const numbers = Object.fromEntries(
     Object.entries(verdict).flatMap(([name, value]) => (typeof value === "number" ? [[name, value]] : [])),
   );
-  if (numbers.targetCiError === undefined) return undefined;
+  if (numbers.targetCiError === undefined && numbers.stochasticRecon === undefined) return undefined;
   const sites = isTable(verdict.sites) ? Object.values(verdict.sites).filter(isTable) : [];
   return {
     numbers,
     passes: passes(numbers, sites as unknown as readonly SiteNumbers[]),
     ...(typeof verdict.passed === "boolean" && { passed: verdict.passed }),
-    source: "Judged when the run ended: importances on the one-hot probe, reconstruction on fresh data.",
+    ...(verdict.unit === "nats" && { unit: "nats" }),
+    ...(isTable(verdict.gate) && { gate: verdict.gate as unknown as NonNullable<VerdictNumbers["gate"]> }),
+    ...(Array.isArray(verdict.warnings) && { warnings: verdict.warnings.filter(isTable).map(sentence) }),
+    source:
+      numbers.targetCiError === undefined
+        ? "Judged when the run ended, on fresh data."
+        : "Judged when the run ended: importances on the one-hot probe, reconstruction on fresh data.",
   };
+}
+
+function sentence({ site, name, cause, knob }: Readonly<Record<string, unknown>>): string {
+  return `${site === undefined ? "" : `${site}: `}${name}: ${cause}; ${knob}`;
 }
 
 /** What a checkpoint shows by itself; reconstruction takes data, and is left to the judge. */
@@ -59,16 +75,19 @@ export function soFar({ sites }: Analysis, step: number): VerdictNumbers {
 interface SiteNumbers {
   readonly mmcs?: number;
   readonly ml2r?: number;
-  readonly alive: number;
-  readonly expectedAlive: number;
+  readonly alive?: number;
+  readonly expectedAlive?: number;
 }
 
 function passes(numbers: VerdictNumbers["numbers"], sites: readonly SiteNumbers[]): VerdictNumbers["passes"] {
+  const { targetCiError, mmcs, ml2r, alive } = numbers;
   return {
-    targetCiError: numbers.targetCiError === 0,
-    mmcs: sites.every(({ mmcs }) => mmcs === undefined || mmcs >= PASS.mmcs),
-    ml2r: sites.every(({ ml2r }) => ml2r === undefined || (ml2r >= PASS.ml2r[0] && ml2r <= PASS.ml2r[1])),
-    alive: sites.every(({ alive, expectedAlive }) => alive === expectedAlive),
+    ...(targetCiError !== undefined && { targetCiError: targetCiError === 0 }),
+    ...(mmcs !== undefined && { mmcs: sites.every((site) => site.mmcs === undefined || site.mmcs >= PASS.mmcs) }),
+    ...(ml2r !== undefined && {
+      ml2r: sites.every((site) => site.ml2r === undefined || (site.ml2r >= PASS.ml2r[0] && site.ml2r <= PASS.ml2r[1])),
+    }),
+    ...(alive !== undefined && { alive: sites.every((site) => site.alive === site.expectedAlive) }),
   };
 }
 
