@@ -41,7 +41,7 @@ export async function benchmarkStep(
   const importance = importanceFunction(settings, subject.network);
   const slots = slotsAskedFor(subject.network, settings);
   const groups = parameterGroups(slots, importance, settings);
-  const first = firstComponents({ importance, slots, key: foldIn(key, "bench") });
+  const first = firstComponents({ target: subject, settings, importance, slots, key: foldIn(key, "bench") });
   const { profile } = options;
   const stepper = await compileDecomposition({ target: subject, settings, importance }, groups, first, {
     threads,

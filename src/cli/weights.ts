@@ -3,7 +3,7 @@ import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { WeightSpec } from "../network/network.ts";
-import { meansOf, weightsIn } from "../training/optimise.ts";
+import { carriedOf, weightsIn } from "../training/optimise.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
 import { fromFile } from "./documents.ts";
@@ -34,10 +34,13 @@ export function expectDecomposeState(
   expectMeans(where, own, tensors);
 }
 
-/** Refuses a checkpoint without the optimiser's running means of every tensor. */
+/** Refuses a checkpoint without what an optimiser carries of every tensor. */
 function expectMeans(where: string, own: NamedValues, tensors: NamedValues): void {
-  for (const [weight, { axes, shape }] of Object.entries(own))
-    for (const name of meansOf(weight)) expectTensor(where, { name, axes, shape }, tensors);
+  for (const [weight, { axes, shape }] of Object.entries(own)) {
+    const [usual, other] = carriedOf(weight);
+    const names = other!.every((name) => tensors[name] !== undefined) ? other! : usual!;
+    for (const name of names) expectTensor(where, { name, axes, shape }, tensors);
+  }
 }
 
 function expectTensor(where: string, { name, axes, shape }: WeightSpec, tensors: NamedValues): Values {

@@ -89,9 +89,13 @@ export interface MuonState {
   readonly v?: Flat;
 }
 
-/** The state as inputs of a program: `parameters`, `muon.momentum`, `adamw.m` and `adamw.v`. */
-export function muonInputs({ all, matrices, rest }: MuonLayout): MuonState {
-  const vector = (name: string, size: number): Flat => input(name, "parameter", { parameter: size });
+/**
+ * The state as inputs of a program: `parameters`, `muon.momentum`, `adamw.m` and `adamw.v`.
+ *
+ * @param group stands before the inputs' names where one program has several vectors
+ */
+export function muonInputs({ all, matrices, rest }: MuonLayout, group = ""): MuonState {
+  const vector = (name: string, size: number): Flat => input(`${group}${name}`, "parameter", { parameter: size });
   return {
     parameters: vector("parameters", all.size),
     ...(matrices.size > 0 && { momentum: vector("muon.momentum", matrices.size) }),
@@ -104,16 +108,24 @@ export function muonScalars(
   step: number,
   learningRate: number,
   { adamW: options }: MuonOptions = {},
+  group = "",
 ): Record<string, number> {
-  return adamWScalars(step, learningRate, options);
+  return adamWScalars(step, learningRate, options, group);
 }
 
 /**
  * The state after one step.
  *
  * @param gradient of the loss with respect to the parameters
+ * @param group    stands before the scalars' names
  */
-export function muon(layout: MuonLayout, state: MuonState, gradient: Flat, options: MuonOptions = {}): MuonState {
+export function muon(
+  layout: MuonLayout,
+  state: MuonState,
+  gradient: Flat,
+  options: MuonOptions = {},
+  group = "",
+): MuonState {
   const runs = runsOf(layout);
   const pick = (flat: Flat, isMatrix: boolean): Flat =>
     concat(
@@ -121,11 +133,17 @@ export function muon(layout: MuonLayout, state: MuonState, gradient: Flat, optio
       "parameter",
     );
   const matrices =
-    state.momentum && stepMatrices(layout, pick(state.parameters, true), state.momentum, pick(gradient, true), options);
+    state.momentum &&
+    stepMatrices(layout, pick(state.parameters, true), state.momentum, pick(gradient, true), options, group);
   const rest =
     state.m &&
     state.v &&
-    adamW({ parameters: pick(state.parameters, false), m: state.m, v: state.v }, pick(gradient, false), options.adamW);
+    adamW(
+      { parameters: pick(state.parameters, false), m: state.m, v: state.v },
+      pick(gradient, false),
+      options.adamW,
+      group,
+    );
   const parts = runs.map(({ isMatrix, from, start, end }) =>
     slice((isMatrix ? matrices : rest)!.parameters, "parameter", from, from + end - start),
   );
@@ -165,8 +183,9 @@ function stepMatrices(
   momentum: Flat,
   gradient: Flat,
   { momentum: kept = MOMENTUM, weightDecay = 0 }: MuonOptions,
+  group: string,
 ): { readonly parameters: Flat; readonly momentum: Flat } {
-  const rate = input("learningRate", "", {});
+  const rate = input(`${group}learningRate`, "", {});
   const next = add(mul(momentum, kept), mul(gradient, 1 - kept));
   // Nesterov's: where the momentum will be.
   const ahead = add(mul(next, kept), mul(gradient, 1 - kept));

@@ -11,6 +11,7 @@ import {
 import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
 import { adamW, adamWInputs, type AdamWOptions, type AdamWState } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
+import { type Matrices, muon, muonInputs, type MuonLayout, muonLayout, type MuonState } from "./muon.ts";
 import { type Layout, pack, packValues, unpack, unpackValues } from "./parameters.ts";
 
 /** Weights that are optimised as one vector. */
@@ -19,6 +20,8 @@ export interface ParameterGroup {
   readonly name: string;
   readonly layout: Layout;
   readonly adamW?: AdamWOptions;
+  /** Where Muon is the optimiser: how a weight is made of matrices, nothing where it is none. */
+  readonly matricesOf?: (weight: Layout["entries"][number]) => Matrices | undefined;
   /** Clips the norm of this group's gradient; 0 or absent: never. */
   readonly clipNorm?: number;
 }
@@ -65,8 +68,30 @@ export interface OptimisationOptions {
   readonly profile?: string;
 }
 
-/** AdamW's running means, as they are saved: `adamw.m/<weight>`. */
-const MEANS = { m: "adamw.m/", v: "adamw.v/" } as const;
+/** One vector of an optimiser's state. Of each weight it has, the part is saved as `<vector>/<weight>`; the weights themselves by their names. */
+interface StateVector {
+  readonly vector: "parameters" | "adamw.m" | "adamw.v" | "muon.momentum";
+  readonly layout: Layout;
+}
+
+function stateVectors(group: ParameterGroup): StateVector[] {
+  const { layout } = group;
+  const { rest, matrices } = muonLayoutOf(group) ?? { rest: layout, matrices: { size: 0, entries: [] } };
+  const all: readonly StateVector[] = [
+    { vector: "parameters", layout },
+    { vector: "adamw.m", layout: rest },
+    { vector: "adamw.v", layout: rest },
+    { vector: "muon.momentum", layout: matrices },
+  ];
+  return all.filter((one) => one.layout.size > 0);
+}
+
+function muonLayoutOf({ layout, matricesOf }: ParameterGroup): MuonLayout | undefined {
+  return matricesOf && muonLayout(layout, matricesOf);
+}
+
+const savedName = (vector: StateVector["vector"], weight: string): string =>
+  vector === "parameters" ? weight : `${vector}/${weight}`;
 
 /** Compiles the step; each one wants the scalars of `adamWScalars`. */
 export function compileOptimisation(
@@ -83,7 +108,7 @@ export function compileOptimisation(
 /** Compiles a step over several groups; each one wants the scalars of `adamWScalars` for every group. */
 export function compileGroups(what: GroupedOptimisation, options: OptimisationOptions = {}): Promise<Stepper> {
   const { groups, start, fixed = {} } = what;
-  const states = groups.map(({ layout, name }) => adamWInputs(layout.size, name));
+  const states = groups.map(inputsOf);
   const weights = Object.assign({}, ...groups.map(({ layout }, i) => unpack(layout, states[i]!.parameters))) as Tensors;
   const { wrt = [], values: wanted = {}, carried, after, ...given } = what.objective(weights);
   const names = groups.flatMap(({ layout }) => layout.entries.map(({ name }) => name));
@@ -130,39 +155,52 @@ function narrowed(
 
 /** A group's state, now and after the step. */
 function updated(
-  { name, layout, clipNorm, adamW: options }: ParameterGroup,
-  state: AdamWState,
+  group: ParameterGroup,
+  state: GroupState,
   byName: Tensors,
   after: (stepped: Tensors) => Tensors,
 ): StepProgram["state"] {
+  const { name, layout, clipNorm } = group;
   const raw = pack(layout, byName);
   const gradient = clipNorm ? clipByGlobalNorm(raw, clipNorm) : raw;
-  const next = adamW(state, gradient, options, name);
-  const stepped = unpack(layout, next.parameters);
-  const changed = after(stepped);
-  const unchanged = Object.keys(changed).length === 0;
+  const next = stepped(group, state, gradient);
+  const weights = unpack(layout, next.parameters);
+  const changed = after(weights);
+  const parameters = Object.keys(changed).length === 0 ? next.parameters : pack(layout, { ...weights, ...changed });
   return {
-    [`${name}parameters`]: {
-      now: state.parameters,
-      next: unchanged ? next.parameters : pack(layout, { ...stepped, ...changed }),
-    },
-    [`${name}adamw.m`]: { now: state.m, next: next.m },
-    [`${name}adamw.v`]: { now: state.v, next: next.v },
+    [`${name}parameters`]: { now: state.parameters, next: parameters },
+    ...(state.m && { [`${name}adamw.m`]: { now: state.m, next: next.m! } }),
+    ...(state.v && { [`${name}adamw.v`]: { now: state.v, next: next.v! } }),
+    ...(state.momentum && { [`${name}muon.momentum`]: { now: state.momentum, next: next.momentum! } }),
   };
 }
 
-function initialState({ name, layout }: ParameterGroup, start: NamedValues): NamedValues {
-  const vector = (data: Float32Array): NamedValues[string] => values("parameter", [layout.size], data);
-  const means = (prefix: string): NamedValues[string] => {
-    const saved = Object.fromEntries(layout.entries.map((entry) => [entry.name, start[prefix + entry.name]]));
-    const complete = layout.entries.every((entry) => saved[entry.name] !== undefined);
-    return vector(complete ? packValues(layout, saved as NamedValues) : new Float32Array(layout.size));
-  };
-  return {
-    [`${name}parameters`]: vector(packValues(layout, start)),
-    [`${name}adamw.m`]: means(MEANS.m),
-    [`${name}adamw.v`]: means(MEANS.v),
-  };
+/** Both optimisers' state: Muon's momentum of matrices, AdamW's running means of the rest. */
+type GroupState = MuonState;
+
+function inputsOf(group: ParameterGroup): GroupState {
+  const layout = muonLayoutOf(group);
+  return layout ? muonInputs(layout, group.name) : adamWInputs(group.layout.size, group.name);
+}
+
+function stepped(group: ParameterGroup, state: GroupState, gradient: Tensor<"parameter">): GroupState {
+  const layout = muonLayoutOf(group);
+  if (layout) return muon(layout, state, gradient, group.adamW ? { adamW: group.adamW } : {}, group.name);
+  return adamW(state as AdamWState, gradient, group.adamW, group.name);
+}
+
+function initialState(group: ParameterGroup, start: NamedValues): NamedValues {
+  return Object.fromEntries(
+    stateVectors(group).map(({ vector, layout }) => {
+      const saved = layout.entries.map(({ name }) => [name, start[savedName(vector, name)]] as const);
+      // Before the first step nothing is known of gradients.
+      const isThere = vector === "parameters" || saved.every(([, tensor]) => tensor !== undefined);
+      const data = isThere
+        ? packValues(layout, Object.fromEntries(saved) as NamedValues)
+        : new Float32Array(layout.size);
+      return [group.name + vector, values("parameter", [layout.size], data)];
+    }),
+  );
 }
 
 /** The state of such a step by the names it is saved under: every weight, and AdamW's running means of each. */
@@ -173,27 +211,22 @@ export function savedState(layout: Layout): (state: NamedValues) => NamedValues 
 /** The same for several groups, and what else is carried. */
 export function savedGroups(groups: readonly ParameterGroup[]): (state: NamedValues) => NamedValues {
   return (state) => {
-    const taken = new Set<string>();
+    const carried = { ...state };
     const named: Record<string, NamedValues[string]> = {};
-    for (const { name, layout } of groups) {
-      for (const [vector, prefix] of [
-        ["parameters", ""],
-        ["adamw.m", MEANS.m],
-        ["adamw.v", MEANS.v],
-      ] as const) {
-        taken.add(name + vector);
-        for (const [entry, tensor] of Object.entries(unpackValues(layout, state[name + vector]!.data)))
-          named[prefix + entry] = tensor;
+    for (const group of groups) {
+      for (const { vector, layout } of stateVectors(group)) {
+        delete carried[group.name + vector];
+        for (const [weight, tensor] of Object.entries(unpackValues(layout, state[group.name + vector]!.data)))
+          named[savedName(vector, weight)] = tensor;
       }
     }
-    const carried = Object.entries(state).filter(([name]) => !taken.has(name));
-    return { ...named, ...Object.fromEntries(carried) };
+    return { ...named, ...carried };
   };
 }
 
-/** The names under which a weight's own running means are saved. */
-export function meansOf(name: string): readonly string[] {
-  return [MEANS.m + name, MEANS.v + name];
+/** The names under which an optimiser may have saved what it carries of a weight: all of one of these lists. */
+export function carriedOf(weight: string): readonly (readonly string[])[] {
+  return [[savedName("adamw.m", weight), savedName("adamw.v", weight)], [savedName("muon.momentum", weight)]];
 }
 
 /** The weights alone, of a saved state: an optimiser's state has a `/` in its name. */

@@ -5,6 +5,7 @@ import type { ParameterGroup } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { cosineSchedule, scheduleAt } from "../../training/schedule.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
+import { matricesOf } from "./matrices.ts";
 import type { ParameterSettings } from "./settings.ts";
 import { subcomponentWeights } from "./subcomponents.ts";
 
@@ -26,10 +27,11 @@ export function parameterGroups(
 ): ParameterGroup[] {
   const components: WeightSpec[] = slots.flatMap(({ site, C }) => subcomponentWeights(site, C));
   const predictors = importance.weights(slots);
-  if (isOne(settings)) return [{ name: "", layout: layoutOf([...components, ...predictors]) }];
+  const optimiser = settings.optimiser === "muon" ? { matricesOf } : {};
+  if (isOne(settings)) return [{ name: "", layout: layoutOf([...components, ...predictors]), ...optimiser }];
   return [
-    { name: "components/", layout: layoutOf(components), clipNorm: settings.clipNorm },
-    { name: "importance/", layout: layoutOf(predictors), clipNorm: settings.importanceClipNorm },
+    { name: "components/", layout: layoutOf(components), clipNorm: settings.clipNorm, ...optimiser },
+    { name: "importance/", layout: layoutOf(predictors), clipNorm: settings.importanceClipNorm, ...optimiser },
   ];
 }
 

@@ -8,20 +8,21 @@
  *
  * A targeted decomposition has a second stream of data, everything else, on which the remainder stays whole (tPD).
  */
-import type { Network } from "../../network/network.ts";
+import type { Network, Site } from "../../network/network.ts";
 import { namesLike } from "../../network/site-patterns.ts";
-import { add, max, maximum, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { add, input, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
 import type { StepObjective } from "../../training/optimise.ts";
 import { freshReconstruction, persistentReconstruction } from "./adversarial-reconstructions.ts";
 import { cleanRun } from "./clean-run.ts";
+import { componentsGroup } from "./groups.ts";
 import type { ImportanceFunction } from "./importance/importance.ts";
 import { rowsIn } from "./masked-product.ts";
 import { masked, type Masking, drawnMasks, passiveReconstructions, type Term, wholeLike } from "./reconstructions.ts";
 import { scheduledTensors } from "./schedules.ts";
 import type { ParameterSettings } from "./settings.ts";
 import { carriedMeans, sparsity } from "./sparsity.ts";
-import { slotsIn } from "./subcomponents.ts";
-import { unusedDecay } from "./unused-decay.ts";
+import { slotsIn, subcomponentsOf } from "./subcomponents.ts";
+import { decayed, mostImportance } from "./weight-decay.ts";
 import { weightTerms } from "./weight-terms.ts";
 
 /** What is taken apart, on what. */
@@ -91,7 +92,7 @@ export function decompositionObjective(
       ...adversarial.carried?.(slopes, values),
       ...carriedMeans(Object.fromEntries(Object.keys(paid.means).map((name) => [name, values[name]!]))),
     }),
-    ...(settings.unusedDecay > 0 && { after: unusedDecay(network.sites, settings) }),
+    ...(settings.unusedDecay > 0 && { after: decayOfUnused(network.sites, settings) }),
   };
 }
 
@@ -123,11 +124,33 @@ function otherTerms(other: Masking, { otherRecon, otherUnmasked }: ParameterSett
 function greatestImportances(streams: readonly Masking[]): Tensors {
   const [first] = streams;
   return Object.fromEntries(
-    first!.network.sites.map(({ name }) => {
-      const each = streams.map(({ clean }) => max(clean.importances[name]!.lower, "batch") as Tensor<"C">);
-      return [`greatest/${name}`, each.reduce((a, b) => maximum(a, b))];
-    }),
+    first!.network.sites.map(({ name }) => [
+      `greatest/${name}`,
+      mostImportance(streams.map(({ clean }) => clean.importances[name]!.lower)),
+    ]),
   );
+}
+
+/** What components become after the optimiser's step where what nobody needs shrinks away. */
+function decayOfUnused(
+  sites: readonly Site[],
+  settings: ParameterSettings,
+): (weights: Tensors, values: Tensors) => Tensors {
+  const rate = input(`${componentsGroup(settings)}learningRate`, "", {});
+  return (weights, values) =>
+    Object.fromEntries(
+      // The weights of one group at a time: what predicts importances has no such decay.
+      sites
+        .filter(({ name }) => weights[`${name}.V`] !== undefined)
+        .flatMap((site) => {
+          const greatest = values[`greatest/${site.name}`] as Tensor<"C">;
+          const { V, U } = decayed(subcomponentsOf(weights, site), greatest, rate, settings.unusedDecay);
+          return [
+            [`${site.name}.V`, V],
+            [`${site.name}.U`, U],
+          ];
+        }),
+    );
 }
 
 function weighed(terms: readonly Term[]): Tensor<""> {

@@ -26,7 +26,8 @@ import { scheduledScalars } from "./schedules.ts";
 import type { ParameterSettings } from "./settings.ts";
 import { inAllSlots, slotsAskedFor, slotsInUse, withSlots } from "./slots.ts";
 import { firstMeans, frequencyScalars } from "./sparsity.ts";
-import { initialSubcomponents, subcomponentWeights } from "./subcomponents.ts";
+import { startSubcomponents } from "./start.ts";
+import { subcomponentWeights } from "./subcomponents.ts";
 import { faithfulnessOf } from "./weight-terms.ts";
 
 /** A network, its weights, and the data it is taken apart on. */
@@ -48,7 +49,7 @@ export interface DecompositionResult extends Omit<StageResult, "tensors"> {
 }
 
 /** Everything that stays the same in the course of a run. */
-interface Plan {
+export interface Plan {
   readonly target: DecompositionTarget;
   readonly settings: ParameterSettings;
   readonly importance: ImportanceFunction;
@@ -170,12 +171,12 @@ async function firstState(plan: Plan, options: LoopOptions): Promise<NamedValues
 }
 
 /** Components, and what predicts their importances, before anything has been learnt. */
-export function firstComponents({ importance, slots, key }: Pick<Plan, "importance" | "slots" | "key">): NamedValues {
+export function firstComponents({ target, settings, importance, slots, key }: Plan): NamedValues {
   const own = foldIn(key, "components");
-  return Object.assign(
-    { ...importance.start(slots, own) },
-    ...slots.map(({ site, C }) => initialSubcomponents(site, C, own)),
-  ) as NamedValues;
+  return {
+    ...importance.start(slots, own),
+    ...startSubcomponents(target.network, target.weights, slots, settings.start, own),
+  };
 }
 
 /** The main stage's program, compiled and loaded. */
