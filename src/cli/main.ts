@@ -126,6 +126,50 @@ function commands(host: Host): Command {
     .action(async (run: string, options) =>
       (await import("./cluster.ts")).clusterCommand(run, options, terminal(options)),
     );
+  const onInput = (made: Command): Command =>
+    onDevice(made)
+      .option("--tokens <ids>", "the input as token ids: 1,2,3")
+      .option("--prompt <text>", "the input as text, for a network whose tokens are words or letters")
+      .option("--features <list>", "the input of a network of features: 0=1,3=0.5; the others are 0");
+  onInput(command("attribute <run>", "what acts on what on one input: a graph of components"))
+    .option("--threshold <g>", "components of an importance above this are nodes", "0")
+    .option("--top <n>", "edges that are kept, those of the largest influence", "200")
+    .option("--outputs <n>", "outputs at a position that are explained", "5")
+    .option("--at <position>", "which position's outputs; without it, the last")
+    .option("--remainder", "keep what components leave over, as a source of its own")
+    .option("--calibrate", "remove each source, and hold what its edges said against what happens")
+    .option("--out <file>", "write the graph in the JSON of attribution-graph viewers")
+    .option("--figure <file>", "draw it: an .svg file")
+    .action(async (run: string, options) =>
+      (await import("./attribute.ts")).attributeCommand(run, options, terminal(options)),
+    );
+  onInput(command("circuit <run>", "the fewest nodes that keep an answer on one input, against an adversary"))
+    .option("--token <token>", "keep the probability of this token; without it, the whole answer")
+    .option("--at <position>", "where; without it, at the last position")
+    .option("--steps <n>", "optimiser steps; without it, 2,000")
+    .option("--minimality <x>", "weight of having few nodes; without it, 0.1")
+    .option("--seed <n>", "of what is random")
+    .option("--no-adversary", "optimise without one; the report has it nevertheless")
+    .option("--out <file>", "write the circuit as JSON")
+    .action(async (run: string, options) =>
+      (await import("./circuit.ts")).circuitCommand(run, options, terminal(options)),
+    );
+  onDevice(command("edit <run>", "change components, and measure what that does on and off target"))
+    .option("--ablate <address>", "take a component away; may be given many times, as may the next three", repeat)
+    .option("--scale <address=x>", "multiply a component", repeat)
+    .option(
+      "--replace <address=vector>",
+      "let a component write what another does, or the numbers in @file.json",
+      repeat,
+    )
+    .option("--keep <address>", "of its site, keep nothing but this", repeat)
+    .option("--only-where-important", "edit a component only where its importance is above the threshold")
+    .option("--threshold <g>", "a component fires where its importance is above this", "0.1")
+    .option("--strengths <list>", "how much of the edit is made, several to sweep: 0.5,1,2", "1")
+    .option("--positions <n>", "positions of data, or examples where the network has none", "16384")
+    .option("--seed <n>", "of the data", "0")
+    .option("--out <dir>", "write the edited network")
+    .action(async (run: string, options) => (await import("./edit.ts")).editCommand(run, options, terminal(options)));
   command("open [dir]", "show runs in a page on 127.0.0.1")
     .option("--port <n>", "the port to listen on, or the next free one")
     .action(async (dir: string | undefined, options) =>

@@ -14,10 +14,12 @@ import { openHuggingFace } from "../network/huggingface/node-folder.ts";
 import type { Network } from "../network/network.ts";
 import { transformer } from "../network/transformer/transformer.ts";
 import { findRun } from "../run/runs.ts";
+import { settingsFrom } from "../settings.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
 import { trainedWeights } from "./decompose.ts";
-import { trainDocumentOf } from "./documents.ts";
+import { fromFile, trainDocumentOf } from "./documents.ts";
+import { networkWeights } from "./weights.ts";
 
 /** A network with all that its folder says of it. */
 export interface OpenedNetwork {
@@ -46,7 +48,7 @@ export async function openNetwork(given: string, options: OpenNetworkOptions = {
   const isRun = [given, join("runs", given)].some((path) => existsSync(join(path, "run.json")));
   if (isRun) return openRun(given);
   const path = await resolveNetworkFolder(given);
-  if (existsSync(join(path, "network.json"))) return openProgram(path);
+  if (existsSync(join(path, "network.json"))) return openDescribed(path);
   const { network, weights, family } = await openHuggingFace(path, options);
   const folder = folderSource(path);
   const tokenizer = existsSync(join(path, "tokenizer.json")) ? await readTokenizer(folder) : undefined;
@@ -54,14 +56,43 @@ export async function openNetwork(given: string, options: OpenNetworkOptions = {
   return { title: family, path, network, weights, ...(tokenizer !== undefined && { tokenizer }) };
 }
 
-async function openProgram(path: string): Promise<OpenedNetwork> {
+/** A folder with a `network.json`: a compiled program, or a trained network that was edited. */
+async function openDescribed(path: string): Promise<OpenedNetwork> {
   const [document, tensors] = [join(path, "network.json"), join(path, "model.safetensors")];
   const bytes = await readFile(tensors).catch((cause: unknown) => {
     throw new MechanistError("MissingFile", `${path}: expected model.safetensors, got none`, {}, { cause });
   });
   const stored = readSafetensors(bytes, tensors).tensors;
-  const { name, config, weights } = openCompiled(document, parseJson(await readFile(document), document), stored);
+  const description = parseJson(await readFile(document), document);
+  if ((description as { readonly kind?: unknown } | null)?.kind === "edited") {
+    return openEdited(path, description as { readonly document?: unknown }, stored);
+  }
+  const { name, config, weights } = openCompiled(document, description, stored);
   return { title: `compiled ${name}`, path, network: transformer(config), weights };
+}
+
+function openEdited(
+  path: string,
+  { document: given }: { readonly document?: unknown },
+  stored: NamedValues,
+): OpenedNetwork {
+  const where = join(path, "network.json");
+  const { target: name, settings } = (given ?? {}) as Partial<TrainDocument>;
+  if (typeof name !== "string" || typeof settings !== "object") {
+    throw new MechanistError("BadFile", `${where}: expected how the network was trained, got none`);
+  }
+  const document = fromFile(where, () => ({
+    ...(given as TrainDocument),
+    settings: settingsFrom(name, targetNamed(name).schema, settings) as TrainDocument["settings"],
+  }));
+  const target = targetNamed(name);
+  return {
+    title: `${target.title(document.settings)}, edited`,
+    path,
+    network: target.network(document.settings),
+    weights: networkWeights(join(path, "model.safetensors"), document, stored),
+    document,
+  };
 }
 
 async function openRun(given: string): Promise<OpenedNetwork> {

@@ -46,6 +46,16 @@ export function wholeNumber(option: string, text: string, low: number, high: num
   return value;
 }
 
+/** A number within bounds. */
+export function decimal(option: string, text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= low && value <= high)) {
+    const bounds = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`;
+    throw new MechanistError("BadArgument", `${option}: expected a number ${bounds}, got ${text}`);
+  }
+  return value;
+}
+
 /**
  * The settings given by `--set`, `--steps` and `--seed`, as text; the schema reads them. Of `key=@path` the value is what the file holds.
  *
