@@ -25,14 +25,22 @@ export interface DecomposeOptions extends RunOptions {
 }
 
 export async function decomposeCommand(given: string, options: DecomposeOptions, terminal: Terminal): Promise<void> {
-  const run = await interruptible(terminal, async ({ signal }) => {
-    const begun = await startOrResume(await findRun(given), options, terminal);
-    if ("document" in begun) await decomposeInto(begun.run, begun, { ...begun, signal, terminal });
-    return begun.run;
-  });
+  const run = await interruptible(terminal, ({ signal }) => decomposeOne(given, options, terminal, signal));
   const result = run.record.result ?? {};
   terminal.document("decompose", { ...describeRun(run), ...result });
   terminal.print(summary(run.name, run.path, result));
+}
+
+/** A decomposition of a run, made or gone on with. */
+export async function decomposeOne(
+  given: string,
+  options: DecomposeOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<RunFolder> {
+  const begun = await startOrResume(await findRun(given), options, terminal);
+  if ("document" in begun) await decomposeInto(begun.run, begun, { ...begun, signal, terminal });
+  return begun.run;
 }
 
 /** What a decomposition starts from. */

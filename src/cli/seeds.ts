@@ -1,0 +1,140 @@
+/** `mechanist decompose --seeds n`: what a decomposition owes to its seed. */
+import { join } from "node:path";
+import { methodNamed } from "../decomposition/methods.ts";
+import {
+  type AliveComponents,
+  aliveIn,
+  type Band,
+  bandOf,
+  likeness,
+  likenessByChance,
+} from "../evidence/cross-seed.ts";
+import { writeAtomic } from "../file/node-atomic.ts";
+import type { RunFolder } from "../run/folder.ts";
+import { keyFromSeed } from "../tensor/index.ts";
+import { targetNamed } from "../training/targets.ts";
+import { weightsIn } from "../training/optimise.ts";
+import { type DecomposeOptions, openDecomposition } from "./decompose.ts";
+import { shownPath, significant, table } from "./format.ts";
+import { interruptible } from "./interrupt.ts";
+import { decomposeMany } from "./many.ts";
+import { placementFrom, wholeNumber } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The numbers of a verdict whose bands are shown, where it has them. */
+const BANDS = [
+  "mmcs",
+  "ml2r",
+  "targetCiError",
+  "l0",
+  "aliveMean",
+  "unmaskedRecon",
+  "ciMaskedRecon",
+  "stochasticRecon",
+  "adversarialRecon",
+  "relativeFaithfulness",
+] as const;
+
+/** How alike decompositions with different seeds are, over all pairs. */
+export interface SeedsResult {
+  readonly seeds: readonly number[];
+  /** How many matched the known mechanisms; absent where none are known. */
+  readonly passed?: number;
+  readonly bands: Readonly<Record<string, Band>>;
+  /** By site, over pairs of seeds: the mean cosine of matched components, the fraction that is the same, and the cosine by chance. */
+  readonly matching: Readonly<Record<string, { readonly cosine: Band; readonly same: Band; readonly byChance: Band }>>;
+}
+
+export async function seedsCommand(
+  given: string,
+  options: DecomposeOptions & { readonly seeds: string },
+  terminal: Terminal,
+): Promise<void> {
+  const count = wholeNumber("--seeds", options.seeds, 2, 1000);
+  const first =
+    options.seed === undefined ? 0 : wholeNumber("--seed", options.seed, 0, Number.MAX_SAFE_INTEGER - count);
+  const seeds = Array.from({ length: count }, (_, i) => first + i);
+  const { seed: _, ...rest } = options;
+  const { path, runs, result } = await interruptible(terminal, async ({ signal }) => {
+    const members = seeds.map((seed) => ({ name: `seed-${seed}`, set: [`seed=${seed}`] }));
+    const made = await decomposeMany(given, "seeds", members, rest, terminal, signal);
+    terminal.working("matching components of different seeds");
+    const found = await compareSeeds(seeds, made.runs, { ...placementFrom(options), signal });
+    await writeAtomic(join(made.path, "seeds.json"), `${JSON.stringify({ schema: 1, ...found }, undefined, 2)}\n`);
+    return { ...made, result: found };
+  });
+  terminal.document("decompose", { path, runs: runs.map(({ name }) => name), ...result });
+  terminal.print(told(path, result));
+}
+
+/** Bands of what was judged, and how alike the runs' components are. */
+async function compareSeeds(
+  seeds: readonly number[],
+  runs: readonly RunFolder[],
+  options: Parameters<typeof aliveIn>[2],
+): Promise<SeedsResult> {
+  const results = runs.map(({ record }) => (record.result ?? {}) as Readonly<Record<string, unknown>>);
+  const alive: AliveComponents[] = [];
+  for (const run of runs) alive.push(await aliveOf(run, options));
+  const pairs = alive.flatMap((a, i) => alive.slice(i + 1).map((b, j) => [a, b, i * runs.length + j] as const));
+  const all = pairs.map(([a, b, i]) => ({ found: likeness(a, b), chance: likenessByChance(a, b, keyFromSeed(i)) }));
+  const sites = Object.keys(alive[0]!.alive);
+  const numbers = (name: string): number[] => results.map((r) => r[name]).filter((x) => typeof x === "number");
+  const judged = results.filter((r) => typeof r.passed === "boolean");
+  return {
+    seeds,
+    ...(judged.length === results.length && { passed: judged.filter((r) => r.passed === true).length }),
+    bands: Object.fromEntries(
+      BANDS.flatMap((name) => (numbers(name).length === runs.length ? [[name, bandOf(numbers(name))]] : [])),
+    ),
+    matching: Object.fromEntries(
+      sites.map((site) => [
+        site,
+        {
+          cosine: bandOf(all.map(({ found }) => found[site]!.cosine)),
+          same: bandOf(all.map(({ found }) => found[site]!.same)),
+          byChance: bandOf(all.map(({ chance }) => chance[site]!.cosine)),
+        },
+      ]),
+    ),
+  };
+}
+
+async function aliveOf(run: RunFolder, options: Parameters<typeof aliveIn>[2]): Promise<AliveComponents> {
+  const { document, weights, check } = await openDecomposition(run);
+  const { tensors } = await run.checkpoints.latest(check);
+  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
+  const { target, settings } = document.target;
+  const tables = await targetNamed(target).tables?.(settings);
+  const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
+    targetNamed(target).batch("data", settings, size);
+  return aliveIn(decomposition, { batch, ...(tables && { tables }) }, options);
+}
+
+function told(path: string, { seeds, passed, bands, matching }: SeedsResult): string {
+  const shown = (band: Band): string[] => [
+    significant(band.mean, 4),
+    significant(band.deviation, 2),
+    significant(band.least, 4),
+    significant(band.most, 4),
+  ];
+  return [
+    `${seeds.length} seeds  (${shownPath(path)})`,
+    "",
+    table(
+      ["", "mean", "±", "least", "most"],
+      Object.entries(bands).map(([name, band]) => [name, ...shown(band)]),
+    ),
+    "",
+    table(
+      ["components of two seeds", "cosine", "±", "least", "most", "same", "cosine by chance"],
+      Object.entries(matching).map(([site, { cosine, same, byChance }]) => [
+        site,
+        ...shown(cosine),
+        significant(same.mean, 3),
+        significant(byChance.mean, 3),
+      ]),
+    ),
+    ...(passed === undefined ? [] : ["", `${passed} of ${seeds.length} match the known mechanisms`]),
+  ].join("\n");
+}
