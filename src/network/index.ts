@@ -11,6 +11,7 @@ export {
   weightInputs,
   type WeightSpec,
   withSites,
+  withTies,
 } from "./network.ts";
 export { withIdentities } from "./identities.ts";
 export {

@@ -24,6 +24,8 @@ export interface Site {
   readonly features?: "in" | "out";
   /** The earlier site whose matrix this one is, transposed, where a network uses one matrix twice. */
   readonly transposeOf?: string;
+  /** The other site that has the same components, transposed; see `withTies`. */
+  readonly tiedTo?: string;
   /** Whether it is a table whose rows are read by index, as an embedding is: what goes into it are indices, i32, without `d_in`. */
   readonly indexed?: boolean;
   /** The units it faces; absent where it faces none, or nothing nonlinear acts on them. */
@@ -137,4 +139,25 @@ export function withSites(network: Network, names: string): Network {
     return namesLike("site", pattern, (pattern.includes("*") ? own : every)!);
   });
   return { ...network, sites: [...new Set(found)].map((name) => all.find((site) => site.name === name)!) };
+}
+
+/**
+ * The same network, where sites that use one matrix twice share their components as well: what reads in the one writes in the other. Sites
+ * that no other one is the transpose of stay as they are.
+ */
+export function withTies(network: Network): Network {
+  const names = new Set(network.sites.map(({ name }) => name));
+  const ties = network.sites.flatMap(({ name, transposeOf }): [string, string][] =>
+    transposeOf !== undefined && names.has(transposeOf)
+      ? [
+          [name, transposeOf],
+          [transposeOf, name],
+        ]
+      : [],
+  );
+  const other = new Map(ties);
+  return {
+    ...network,
+    sites: network.sites.map((site) => (other.has(site.name) ? { ...site, tiedTo: other.get(site.name)! } : site)),
+  };
 }

@@ -92,6 +92,44 @@ export function trainFixture(runs: string, name: string): void {
   });
 }
 
+/** A judged decomposition of a network without features: its verdict is about outputs alone, in nats. */
+export function judgedFixture(runs: string, name: string): void {
+  const path = join(runs, name);
+  mkdirSync(join(path, "checkpoints"), { recursive: true });
+  const target = { target: "induction", preset: "default", settings: { steps: 100, seed: 0 } };
+  const document = { method: "spd", preset: "fixture", settings: { components: 2, steps: 100, seed: 0 }, target };
+  const site = { l0: 2.5, counts: { l0: { above0: 2.5 } }, components: 2, rank: 3, unmaskedRecon: 0.001 };
+  const result = {
+    unit: "nats",
+    stochasticRecon: 0.25,
+    ciMaskedRecon: 0.125,
+    unmaskedRecon: 0.001,
+    adversarialRecon: 0.75,
+    l0: 2.5,
+    faithfulness: 1e-6,
+    sites: { "blocks.0.attn.W_Q": site },
+    gate: {
+      text: "divergence under attack at most 0.5",
+      source: "a paper",
+      passed: false,
+      missed: ["divergence 0.75"],
+    },
+    passed: false,
+    warnings: [
+      { name: "all on", site: "blocks.0.attn.W_Q", cause: "2 of 2 matter", knob: "raise importanceMinimality" },
+    ],
+    stepsPerSecond: 50,
+  };
+  const record = { ...shared(name), kind: "decompose", status: "finished", document, result };
+  writeFileSync(join(path, "run.json"), JSON.stringify(record, undefined, 2));
+  writeFileSync(join(path, "metrics.jsonl"), `${JSON.stringify({ step: 100, stage: "decompose", loss: 0.5 })}\n`);
+  const data = Float32Array.from({ length: 6 }, (_, i) => i / 6);
+  writeCheckpoint(path, 100, {
+    "blocks.0.attn.W_Q.V": { axes: "d_in C", shape: [3, 2], dtype: "f32", data },
+    "blocks.0.attn.W_Q.U": { axes: "C d_out", shape: [2, 3], dtype: "f32", data },
+  });
+}
+
 /** Writes `run.json`. A run that is said to be running belongs to this process. */
 export function writeRecord(path: string, options: FixtureOptions): void {
   const { name, status = "finished", features = 5, C = 20, identity = false } = options;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { colours, overflow, Workplace } from "./browser.ts";
-import { decomposeFixture, trainFixture } from "./fixture.ts";
+import { decomposeFixture, judgedFixture, trainFixture } from "./fixture.ts";
 
 let place: Workplace;
 let slots: readonly number[];
@@ -15,6 +15,7 @@ beforeAll(async () => {
   decomposeFixture(place.runs, { name: "with-identity", identity: true, C: 8 });
   decomposeFixture(place.runs, { name: "broken", status: "failed", until: 40 });
   trainFixture(place.runs, "heads");
+  judgedFixture(place.runs, "heads-spd");
 });
 
 afterAll(async () => {
@@ -97,6 +98,19 @@ describe("a run", () => {
       [true, false],
       [false, true],
     ]);
+  });
+
+  test("of a network without features shows the verdict on its outputs, the gate and what is wrong", async () => {
+    const page = await place.visit("#/run/heads-spd");
+    const verdict = page.getByRole("region", { name: "verdict" });
+    await verdict.waitFor();
+    const text = await verdict.innerText();
+    expect(text).toMatch(/✕ Does not pass \(divergence under attack at most 0\.5\): divergence 0\.75/);
+    expect(text).toMatch(/blocks\.0\.attn\.W_Q: all on: 2 of 2 matter; raise importanceMinimality/);
+    expect(text).not.toMatch(/MMCS|target-CI error/);
+    await page.getByRole("button", { name: /^adversarial/ }).focus();
+    await page.getByText(/divergence in nats a position, 20 steps of sign-PGD/).waitFor();
+    await page.getByRole("application", { name: "blocks.0.attn.W_Q.V, d_in C" }).waitFor();
   });
 
   test("of a network without a picture of its own shows what was measured, and its weights", async () => {

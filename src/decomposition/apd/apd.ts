@@ -62,15 +62,18 @@ export async function apd(
   }
 }
 
+/** How large factors are at the start, beside what would make all components together as large as a matrix of ordinary weights. */
+const SMALL = 0.03;
+
 /**
- * Factors before anything has been learnt: `V ~ N(0, 1/√d_in)`, `U ~ N(0, 1/√(C m))`, standard deviations, so that all components together are as
- * large as a matrix of ordinary weights. The paper does not say how it begins.
+ * Factors before anything has been learnt: normal with the standard deviations `SMALL / √d_in` for `V` and `SMALL / √(C m)` for `U`. How the
+ * paper began is not known to us; from small factors more seeds find one component a feature than from ordinary ones.
  */
 export function firstFactors(network: Network, settings: ApdSettings, key: Key): NamedValues {
   const drawn = apdWeights(network, settings).map(({ name, axes, shape }) => {
     if (name === THRESHOLD.name) return [name, values(axes, shape, [0])] as const;
     const [a, b] = shape as [number, number];
-    const deviation = name.endsWith(".V") ? 1 / Math.sqrt(a) : 1 / Math.sqrt(a * b);
+    const deviation = SMALL / Math.sqrt(name.endsWith(".V") ? a : a * b);
     const count = shape.reduce((x, y) => x * y, 1);
     return [
       name,

@@ -85,9 +85,11 @@ export function apdPresets(network: Network): Readonly<Record<string, Preset>> {
     simplicity: 0.7,
     featureProbability: Math.min(1, 0.25 / features),
     batch: 1024,
-    steps: 8000,
-    learningRate: 0.01,
+    steps: 5000,
+    learningRate: 0.03,
     warmUp: 0.05,
+    // A rate that stays high gets out of components that two features share.
+    finalLearningRate: 1,
   };
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },

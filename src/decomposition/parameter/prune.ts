@@ -52,7 +52,9 @@ export async function prune(
     return site === undefined ? [] : [{ ...spec, site: site.name }];
   });
   const pruned = owned.map(({ name, axes, shape, site }) => {
-    const keep = importance[site]!.map((m) => m >= subject.below);
+    // What one of two tied sites needs stays at both.
+    const other = importance[subject.network.sites.find((s) => s.name === site)!.tiedTo ?? site]!;
+    const keep = importance[site]!.map((m, c) => m >= subject.below || other[c]! >= subject.below);
     const tensor = components[name]!;
     const inner = sizeOf(shape.slice(axisNames(axes).indexOf("C") + 1));
     const data = Float32Array.from(tensor.data, (x, i) => (keep[Math.floor(i / inner) % keep.length]! ? x : 0));

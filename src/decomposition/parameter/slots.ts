@@ -40,16 +40,22 @@ export function slotsInUse(
 ): Readonly<Record<string, readonly number[]>> {
   return Object.fromEntries(
     slots.map(({ site, C }) => {
-      const [V, U] = [components[`${site.name}.V`]!.data, components[`${site.name}.U`]!.data];
-      const isUsed = (c: number): boolean => {
-        for (let i = c; i < V.length; i += C) if (V[i] !== 0) return true;
-        for (let j = c * site.dOut; j < (c + 1) * site.dOut; j++) if (U[j] !== 0) return true;
-        return false;
-      };
+      // Tied sites have the same slots: what one of them uses is in use at both.
+      const names = [site.name, ...(site.tiedTo === undefined ? [] : [site.tiedTo])];
+      const isUsed = (c: number): boolean => names.some((name) => isAnything(components, name, c));
       const used = Array.from({ length: C }, (_, c) => c).filter(isUsed);
       return [site.name, used.length > 0 ? used : [0]];
     }),
   );
+}
+
+/** Whether any number of a component is not 0. */
+function isAnything(components: NamedValues, site: string, c: number): boolean {
+  const [V, U] = [components[`${site}.V`]!, components[`${site}.U`]!];
+  const [C, dOut] = U.shape as [number, number];
+  for (let i = c; i < V.data.length; i += C) if (V.data[i] !== 0) return true;
+  for (let j = c * dOut; j < (c + 1) * dOut; j++) if (U.data[j] !== 0) return true;
+  return false;
 }
 
 /** Tensors, whatever they are of components, with the given slots alone. */

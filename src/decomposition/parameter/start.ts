@@ -10,7 +10,7 @@ import { interpret, type NamedValues, values } from "../../engine/index.ts";
 import { type Network, type Site, type Units, weightInputs } from "../../network/network.ts";
 import { foldIn, type Key, randomPermutation } from "../../tensor/index.ts";
 import type { Slots } from "./importance/importance.ts";
-import { initialSubcomponents } from "./subcomponents.ts";
+import { initialSubcomponents, tied } from "./subcomponents.ts";
 
 /** `normal` draws everything; `nonlinearity-aligned` is made of the network's own matrices, where a site faces neurons or heads. */
 export type ComponentStart = "normal" | "nonlinearity-aligned";
@@ -34,7 +34,10 @@ export function startSubcomponents(
     const { W } = interpret({ W: network.matrix(weightInputs(network.weights), site.name) }, weights);
     return alignedSubcomponents({ ...site, units }, C, W.data, foldIn(key, `${site.name}.units`));
   });
-  return Object.assign({}, ...parts) as NamedValues;
+  return tied(
+    slots.map(({ site }) => site),
+    Object.assign({}, ...parts) as NamedValues,
+  );
 }
 
 /** Whether subcomponents that start so add up to their matrices exactly, at every site. */

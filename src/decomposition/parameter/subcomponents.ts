@@ -8,13 +8,16 @@ import { MechanistError } from "../../error.ts";
 import type { Site, WeightSpec } from "../../network/network.ts";
 import type { Slots } from "./importance/importance.ts";
 import {
+  add,
   axisSize,
   contract,
   einsum,
   foldIn,
   gather,
   type Key,
+  mul,
   randomNormal,
+  rename,
   reshape,
   sizesOf,
   sub,
@@ -48,12 +51,37 @@ export function initialSubcomponents(site: Site, C: number, key: Key): NamedValu
   };
 }
 
-/** A site's subcomponents among named tensors. */
+/**
+ * A site's subcomponents among named tensors.
+ *
+ * Where sites are tied each has tensors of its own, and their components are the mean of the one's and of the other's, transposed: it is the
+ * same for both, and pulls at both alike, so that what starts out equal stays equal.
+ */
 export function subcomponentsOf(tensors: Tensors, site: Site): Subcomponents {
+  const V = tensors[`${site.name}.V`] as Tensor<"d_in C">;
+  const U = tensors[`${site.name}.U`] as Tensor<"C d_out">;
+  if (site.tiedTo === undefined) return { V, U };
+  const [read, written] = [tensors[`${site.tiedTo}.V`]!, tensors[`${site.tiedTo}.U`]!];
   return {
-    V: tensors[`${site.name}.V`] as Tensor<"d_in C">,
-    U: tensors[`${site.name}.U`] as Tensor<"C d_out">,
+    V: mul(add(V, transpose(rename(written, "d_out -> d_in"), "d_in C")), 0.5),
+    U: mul(add(U, transpose(rename(read, "d_in -> d_out"), "C d_out")), 0.5),
   };
+}
+
+/** Numbers at the start by which tied sites have the same components, those of the earlier site. */
+export function tied(sites: readonly Site[], components: NamedValues): NamedValues {
+  const later = sites.filter((site) => site.tiedTo !== undefined && site.transposeOf === site.tiedTo);
+  const copies = later.flatMap(({ name, tiedTo }) => [
+    [`${name}.V`, transposedValues("d_in C", components[`${tiedTo}.U`]!)],
+    [`${name}.U`, transposedValues("C d_out", components[`${tiedTo}.V`]!)],
+  ]);
+  return { ...components, ...(Object.fromEntries(copies) as NamedValues) };
+}
+
+function transposedValues(axes: string, { shape, data }: NamedValues[string]): NamedValues[string] {
+  const [rows, columns] = shape as [number, number];
+  const turned = Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
+  return values(axes, [columns, rows], turned);
 }
 
 /** How many slots sites have among named tensors. */
