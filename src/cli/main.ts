@@ -115,6 +115,16 @@ function commands(host: Host): Command {
     .action(async (run: string, address: string, options) =>
       (await import("./components.ts")).componentCommand(run, address, options, terminal(options)),
     );
+  command("label <run>", "have a language model say what components fire on, and put what it says to trial")
+    .option("--limit <n>", "how many components", "20")
+    .option("--site <name>", "of one site")
+    .option("--sort <order>", "which first: density, importance, activation, partners or address", "density")
+    .option("--trials <n>", "stretches of either kind in detection and fuzzing, and intruders", "5")
+    .option("--concurrency <n>", "questions asked at a time", "4")
+    .option("--seed <n>", "of the trials", "0")
+    .option("--show", "print what would be asked first, and send nothing")
+    .option("--resume", "keep the labels there are and go on with the rest")
+    .action(async (run: string, options) => (await import("./label.ts")).labelCommand(run, options, terminal(options)));
   onDevice(command("cluster <run>", "put the components of a decomposition together into clusters"))
     .option("--alpha <bits>", "what each rank-one piece costs that is carried along; without it, 1")
     .option("--threshold <τ>", "a component fires where its importance is above this; without it, 0.01")
