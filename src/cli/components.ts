@@ -75,7 +75,7 @@ function cardText(card: ComponentCard, document: HarvestDocument, limit: number)
   const first = `${String(c.address)}: fires (importance above ${threshold}) at ${Number(c.firings)} of ${Number(c.n)} positions, density ${significant(Number(c.density), 3)}; mean importance ${significant(Number(c.meanImportance), 3)}${c.meanAbsActivation === null ? "" : `, mean |activation| ${significant(Number(c.meanAbsActivation), 3)}`}`;
   const spread = evenly(sample, Math.min(limit, 8));
   const sections: readonly (readonly [string, string])[] = [
-    [`highest importance, ${top.length} kept`, exampleLines(top, document)],
+    [`highest importance, ${top.length} of ${Number(c.firings)} firings`, exampleLines(top, document)],
     [
       `by quantile of importance, ${spread.length} of a uniform sample of ${sample.length} of ${Number(c.firings)} firings`,
       exampleLines(spread, document),

@@ -27,6 +27,7 @@ export { optimalLoss, stories, type Story, story, STORY_VOCABULARY } from "./sto
 export type { StoryEvent, StoryLatents, StorySentence } from "./story-grammar.ts";
 export { repeatedSequences } from "./repeated-sequence.ts";
 export { modularAddition } from "./modular-addition.ts";
+export { lines, type Lines, ORIENTATIONS } from "./lines.ts";
 export { flipFlop } from "./flip-flop.ts";
 export { equalityExamples, equalityPairs } from "./hierarchical-equality.ts";
 export { linearExamples, linearTeacher } from "./linear-teacher.ts";

@@ -27,6 +27,7 @@ export { tms, type TmsShape } from "./tms.ts";
 export { mlp, type MlpShape } from "./mlp.ts";
 export { foldedResidualMlp, residualMlp, type ResidualMlpShape } from "./residual-mlp.ts";
 export { type RecurrentNetwork, rnn, type RnnShape } from "./rnn.ts";
+export { conv, type ConvShape } from "./conv.ts";
 export { embeddingMlp, type EmbeddingMlpShape } from "./embedding-mlp.ts";
 export { type EqualityCircuit, equalityCircuit } from "./equality-circuit.ts";
 export {

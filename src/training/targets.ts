@@ -8,6 +8,7 @@ import { hierarchicalEqualityTarget } from "./targets/hierarchical-equality.ts";
 import { hmmTarget, mess3Target, rrxorTarget } from "./targets/hmm.ts";
 import { identityLayersTarget } from "./targets/identity-layers.ts";
 import { inductionTarget } from "./targets/induction.ts";
+import { linesTarget } from "./targets/lines.ts";
 import { modularAdditionTarget } from "./targets/modular-addition.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
@@ -23,6 +24,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   "flip-flop": flipFlopTarget,
   "hierarchical-equality": hierarchicalEqualityTarget,
   induction: inductionTarget,
+  lines: linesTarget,
   mess3: mess3Target,
   rrxor: rrxorTarget,
   hmm: hmmTarget,

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { expectClose } from "../../../test/expect-close.ts";
+import { matchColumns } from "../../evidence/mean-max-cosine.ts";
+import { faithfulnessOf } from "../../evidence/site-faithfulness.ts";
 import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
 import { tms } from "../../network/tms.ts";
 import {
@@ -176,4 +178,42 @@ describe("directions of L3D", () => {
     expectClose(a, b, { relative: 1e-15 });
     expect(sizeOf(a.shape)).toBe(4 * BATCH);
   });
+});
+
+test("directions and lengths of components of rank two are those of their matrices", () => {
+  const decomposition = OPENED.apd!;
+  const [site] = decomposition.sites;
+  const { W, V, U, P } = interpret(
+    {
+      W: network.matrix(decomposition.tensors, "linear1"),
+      ...componentFactors(decomposition, site!),
+      P: componentMatrices(componentFactors(decomposition, site!)),
+    },
+    decomposition.values,
+  );
+  expect(V.shape).toEqual([4, C, 2]);
+  const best = [0, 1, 2, 3].map((i) => {
+    const w = [W.data[2 * i]!, W.data[2 * i + 1]!] as const;
+    const rows = Array.from({ length: C }, (_, c) => [P.data[8 * c + 2 * i]!, P.data[8 * c + 2 * i + 1]!] as const);
+    return rows
+      .map((r) => ({
+        cosine: (r[0] * w[0] + r[1] * w[1]) / Math.hypot(...r) / Math.hypot(...w),
+        ratio: Math.hypot(...r) / Math.hypot(...w),
+      }))
+      .reduce((a, b) => (b.cosine > a.cosine ? b : a));
+  });
+  const { mmcs, ml2r } = matchColumns(W, V, U, "in");
+  expect(mmcs).toBeCloseTo(
+    best.reduce((total, { cosine }) => total + cosine / 4, 0),
+    12,
+  );
+  expect(ml2r).toBeCloseTo(
+    best.reduce((total, { ratio }) => total + ratio / 4, 0),
+    12,
+  );
+  const left = Array.from(W.data, (w, ij) => w - [0, 1, 2].reduce((total, c) => total + P.data[8 * c + ij]!, 0));
+  expect(faithfulnessOf(W, V, U).squaredError).toBeCloseTo(
+    left.reduce((total, x) => total + x * x, 0),
+    12,
+  );
 });

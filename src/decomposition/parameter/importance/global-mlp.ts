@@ -6,13 +6,13 @@
 import { concat } from "../../../tensor/index.ts";
 import type { ImportanceFunction, Slots } from "./importance.ts";
 import { head, headWeights, hiddenLayers, hiddenWeights } from "./dense.ts";
-import { bySite, vectorOf } from "./seen.ts";
+import { bySite, vectorOf, widthOf } from "./seen.ts";
 import { drawn, type StartedWeight } from "./start.ts";
 
 /** One MLP with hidden layers of these widths. */
 export function globalMlp(widths: readonly number[]): ImportanceFunction {
   const parts = (slots: readonly Slots[]): StartedWeight[] => {
-    const dIn = slots.reduce((total, { site }) => total + site.dIn, 0);
+    const dIn = slots.reduce((total, { site }) => total + widthOf(site), 0);
     return [
       ...hiddenWeights("importance", dIn, widths),
       ...slots.flatMap((one) => headWeights(one, widths.at(-1) ?? dIn)),

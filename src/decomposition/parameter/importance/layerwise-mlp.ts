@@ -7,14 +7,14 @@
  */
 import type { ImportanceFunction, Slots } from "./importance.ts";
 import { head, headWeights, hiddenLayers, hiddenWeights } from "./dense.ts";
-import { bySite, vectorOf } from "./seen.ts";
+import { bySite, vectorOf, widthOf } from "./seen.ts";
 import { drawn, type StartedWeight } from "./start.ts";
 
 /** One MLP a site, with hidden layers of these widths. */
 export function layerwiseMlp(widths: readonly number[]): ImportanceFunction {
   const parts = (slots: readonly Slots[]): StartedWeight[] =>
     slots.flatMap((one) => [
-      ...hiddenWeights(`importance.${one.site.name}`, one.site.dIn, widths),
+      ...hiddenWeights(`importance.${one.site.name}`, widthOf(one.site), widths),
       ...headWeights(one, widths.at(-1) ?? one.site.dIn),
     ]);
   return {

@@ -1,5 +1,6 @@
 /** What importance functions other than scalar gates read: the vectors that go into sites. */
 import { MechanistError } from "../../../error.ts";
+import type { Site } from "../../../network/network.ts";
 import { stopGradient, type Tensor } from "../../../tensor/index.ts";
 import { rowsOf } from "../subcomponents.ts";
 import type { SeenSite } from "./importance.ts";
@@ -8,16 +9,17 @@ import type { SeenSite } from "./importance.ts";
  * The vector that goes into a site's matrix, one row an example and position. No gradient goes back through it: importances are trained
  * on what the network does, and never train what it does.
  */
-export function vectorOf(seen: SeenSite): Tensor<"batch d_in"> {
-  return stopGradient(rowsOf(expectVector(seen).activation));
+export function vectorOf({ activation }: SeenSite): Tensor<"batch d_in"> {
+  return stopGradient(rowsOf(activation));
 }
 
-/** Refuses a site that looks rows up instead of multiplying by its matrix: nothing goes into it but the number of a token. */
-export function expectVector(seen: SeenSite): SeenSite {
-  if (seen.activation.dtype === "f32") return seen;
+/** How long the vector is that goes into a site. Refuses one that looks rows up: nothing goes into it but a token's number. */
+export function widthOf({ name, dIn, indexed = false }: Site): number {
+  if (!indexed) return dIn;
+  const others = "gates and transformers at hook points need none";
   throw new MechanistError(
     "BadArgument",
-    `importance of ${seen.site.name}: expected a vector that goes into the site, got token ids; scalar gates can do without`,
+    `importance of ${name}: expected a vector that goes into it, got token ids; ${others}`,
   );
 }
 

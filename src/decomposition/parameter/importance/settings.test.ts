@@ -11,7 +11,6 @@ import { transformer } from "../../../network/transformer/transformer.ts";
 import { axisNames, foldIn, input, keyFromSeed, randomNormal, sizeOf, type Tensor } from "../../../tensor/index.ts";
 import { componentWeights, ParameterDecomposition } from "../parameter-decomposition.ts";
 import { chunksOf } from "./chunks.ts";
-import { layerwiseMlp } from "./layerwise-mlp.ts";
 import { importanceFunction, importanceSettings } from "./settings.ts";
 
 const schema = z.strictObject(importanceSettings);
@@ -87,13 +86,26 @@ test.each(kinds.slice(1))("%s refuses what is seen once a position", (importance
   );
 });
 
-test("token ids are not a vector", () => {
-  const activation = input("x", "batch pos", { batch: 1, pos: 2 }, "i32");
-  const inner = input("h", "C batch", { C: 2, batch: 2 });
-  const site = { name: "embed.W_E", dIn: 5, dOut: 2 };
-  expect(() => layerwiseMlp([3]).preactivations({}, [{ site, C: 2, activation, inner }], {})).toThrow(
-    "importance of embed.W_E: expected a vector that goes into the site, got token ids; scalar gates can do without",
-  );
+describe("where a site is a table that is read by token ids", () => {
+  const target = withSites(network, "embed.W_E,blocks.0.mlp.W_in");
+  const x = input("x", "batch pos", { batch: 2, pos: 3 }, "i32");
+  const tokens = { x: tokenValues([[0, 1, 2], [3, 4, 0]]) }; // prettier-ignore
+
+  test.each(kinds.slice(1))("%s wants a vector", (importance) => {
+    expect(() => activity(target, { importance }, x, tokens)).toThrow(
+      "importance of embed.W_E: expected a vector that goes into it, got token ids; gates and transformers at hook points need none",
+    );
+  });
+
+  test.each([
+    { importance: "gate" },
+    { importance: "transformer", importanceTaps: "residual" },
+    { importance: "chunkwise-transformer", importanceTaps: "hook_embed" },
+  ])("$importance can do without", (settings) => {
+    const found = activity(target, settings, x, tokens);
+    expect(found["embed.W_E"]!.shape).toEqual([2, 6]);
+    expect(new Set(found["embed.W_E"]!.data).size).toBeGreaterThan(2);
+  });
 });
 
 describe("chunks", () => {

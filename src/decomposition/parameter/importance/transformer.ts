@@ -32,7 +32,7 @@ import {
 } from "../../../tensor/index.ts";
 import { head, headWeights } from "./dense.ts";
 import type { ImportanceFunction, SeenSite, Slots } from "./importance.ts";
-import { bySite, expectVector } from "./seen.ts";
+import { bySite, widthOf } from "./seen.ts";
 import { drawn, kaiming, type Start, type StartedWeight, ZERO } from "./start.ts";
 
 /** The size of each chunk's transformer. */
@@ -126,7 +126,7 @@ function inChunk(chunk: Chunk, slots: readonly Slots[]): Slots[] {
 
 function chunkWeights(config: TransformerConfig, chunk: Chunk, name: string, slots: readonly Slots[]): StartedWeight[] {
   const { dModel, layers } = config;
-  const widths = chunk.taps?.map(({ width }) => width) ?? slots.map(({ site }) => site.dIn);
+  const widths = chunk.taps?.map(({ width }) => width) ?? slots.map(({ site }) => widthOf(site));
   const dIn = widths.reduce((total, width) => total + width, 0);
   const blocks = Array.from({ length: layers }, (_, i) => blockWeights(config, `${name}.blocks.${i}`)).flat();
   return [
@@ -148,7 +148,7 @@ function blockStart(name: string, shape: readonly number[]): Start {
 function inputsOf({ taps }: Chunk, sites: readonly SeenSite[], at: Tensors): Tensor {
   const read =
     taps?.map(({ point, width }) => ({ value: at[point]!, width })) ??
-    sites.map((seen) => ({ value: expectVector(seen).activation, width: seen.site.dIn }));
+    sites.map(({ site, activation }) => ({ value: activation, width: widthOf(site) }));
   const { batch, pos = 1 } = sizesOf(sites[0]!.activation) as { batch: number; pos?: number };
   return concat(
     read.map(({ value, width }) => {

@@ -8,7 +8,7 @@
 import { add, axisSize, einsum, gelu, slice, type Tensor, type Tensors } from "../../../tensor/index.ts";
 import { inBlocks } from "./blocks.ts";
 import type { ImportanceFunction, SeenSite, Slots } from "./importance.ts";
-import { bySite, vectorOf } from "./seen.ts";
+import { bySite, vectorOf, widthOf } from "./seen.ts";
 import { drawn, kaiming, type StartedWeight, ZERO } from "./start.ts";
 
 /** Vector gates of `width` hidden units. */
@@ -18,7 +18,7 @@ export function vectorMlps(width: number): ImportanceFunction {
       {
         name: `${site.name}.gate.W_in`,
         axes: "C gate d_in",
-        shape: [C, width, site.dIn],
+        shape: [C, width, widthOf(site)],
         start: kaiming(site.dIn, Math.SQRT2),
       },
       { name: `${site.name}.gate.b_in`, axes: "C gate", shape: [C, width], start: ZERO },
