@@ -58,7 +58,7 @@ describe("lines", () => {
 test("are learnt; a network that knows nothing explains nothing", async () => {
   const document = resolveTarget("lines", { preset: "quick" });
   const { metrics, weights } = await train(document, { threads: 1 });
-  expect(metrics.explained).toBeGreaterThan(0.95);
+  expect(metrics.explained).toBeGreaterThan(0.99);
   const nothing = Object.fromEntries(
     Object.entries(weights).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.map(() => 0) }]),
   );

@@ -15,7 +15,7 @@ import { trainNetwork } from "../train-network.ts";
 const linesSettings = z.strictObject({
   height: z.int().min(3).max(64).default(8).describe("rows of an image"),
   width: z.int().min(3).max(64).default(8).describe("columns"),
-  filters: z.int().min(1).max(1000).default(8).describe("kernels of 3 × 3"),
+  filters: z.int().min(1).max(1000).default(16).describe("kernels of 3 × 3"),
   density: z.number().gt(0).max(1).default(0.4).describe("how likely a pixel is ink"),
   batch: z.int().min(1).max(100_000).default(64).describe("images a step"),
   steps: z.int().min(1).max(10_000_000).default(3000).describe("optimiser steps"),
@@ -92,7 +92,7 @@ export const linesTarget: Target = {
   summary: "convolutional network that finds lines of three pixels in scattered ink, by orientation",
   schema: linesSettings,
   presets: {
-    default: { summary: "8 × 8 pixels, 8 kernels of 3 × 3", source: "Mechanist", settings: {} },
+    default: { summary: "8 × 8 pixels, 16 kernels of 3 × 3", source: "Mechanist", settings: {} },
     quick: {
       summary: "6 × 6 pixels, 1,000 steps",
       source: "Mechanist",
