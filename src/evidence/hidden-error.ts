@@ -8,7 +8,7 @@ import type { FreshData } from "./fresh-data.ts";
 import { maskingOf, type Regime } from "./regimes.ts";
 
 /** Where it is measured: the residual stream after each part, and where there is none every point but the last, the output. */
-export function hiddenPoints({ points }: Pick<Network, "points">): string[] {
+function hiddenPoints({ points }: Pick<Network, "points">): string[] {
   const names = points.map(({ name }) => name);
   const boundaries = names.filter((name) => /hook_resid_(mid|post)$/.test(name));
   return boundaries.length > 0 ? boundaries : names.slice(0, -1);
