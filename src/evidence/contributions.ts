@@ -8,7 +8,7 @@
  *
  * What it does not say: that no other component contributes, nor when each matters.
  */
-import type { Decomposition } from "../decomposition/decomposition.ts";
+import { componentFactors, type Decomposition, type Factors } from "../decomposition/decomposition.ts";
 import { interpret, type Values } from "../engine/index.ts";
 import { einsum, rename, type Tensor } from "../tensor/index.ts";
 import type { KnownContributions } from "../training/known-mechanisms.ts";
@@ -24,25 +24,29 @@ export function contributionCorrelation(
   const names = new Set(decomposition.sites.map(({ name }) => name));
   if (!layers.every(({ reads, writes }) => names.has(reads) && names.has(writes))) return undefined;
   const { network, tensors, values } = decomposition;
+  const partsOf = (name: string): Factors =>
+    componentFactors(
+      decomposition,
+      decomposition.sites.find((site) => site.name === name)!,
+    );
   const W_E = rename<"feature d_in">(tensors[embedding]!, "d_model -> d_in");
   const program = Object.fromEntries(
     layers.flatMap(({ reads, writes }): [string, Tensor][] => {
       const W_in = network.matrix(tensors, reads);
       const W_out = network.matrix(tensors, writes);
-      const V_in = tensors[`${reads}.V`] as Tensor<"d_in C">;
-      const V_out = tensors[`${writes}.V`] as Tensor<"d_in C">;
-      const U_out = tensors[`${writes}.U`] as Tensor<"C d_out">;
+      const [reading, writing] = [partsOf(reads), partsOf(writes)];
       const back = rename<"feature d_out">(W_E, "d_in -> d_out");
       return [
         [`${reads}/own`, einsum("feature d_in, d_in d_out -> feature d_out", W_E, W_in)],
         [`${writes}/own`, einsum("feature d_out, d_in d_out -> feature d_in", back, W_out)],
-        [`${reads}/read`, einsum("feature d_in, d_in C -> feature C", W_E, V_in)],
+        [`${reads}/read`, einsum("feature d_in, d_in C m -> feature C m", W_E, reading.V)],
+        [`${reads}/U`, reading.U],
         [
           `${writes}/sum`,
           einsum(
-            "feature C, d_in C -> feature d_in",
-            einsum("feature d_out, C d_out -> feature C", back, U_out),
-            V_out,
+            "feature C m, d_in C m -> feature d_in",
+            einsum("feature d_out, C m d_out -> feature C m", back, writing.U),
+            writing.V,
           ),
         ],
       ];
@@ -51,7 +55,7 @@ export function contributionCorrelation(
   const found = interpret<Record<string, Tensor>>(program, values);
   const pairs = layers.map(({ reads, writes }) => {
     const own = product(found[`${reads}/own`]!, found[`${writes}/own`]!);
-    return { own, parts: largest(found[`${reads}/read`]!, values[`${reads}.U`]!, found[`${writes}/sum`]!) };
+    return { own, parts: largest(found[`${reads}/read`]!, found[`${reads}/U`]!, found[`${writes}/sum`]!) };
   });
   return correlation(
     pairs.flatMap(({ own }) => Array.from(own)),
@@ -66,22 +70,23 @@ function product(a: Values, b: Values): Float64Array {
 /**
  * For each feature, the contributions `feature neuron` of its largest component.
  *
- * @param read    `feature C`: how much each component reads of a feature
- * @param U       `C neuron`
+ * @param read    `feature C m`: how much each factor of a component reads of a feature
+ * @param U       `C m neuron`
  * @param readOff `feature neuron`: how much of each neuron comes back to the feature
  */
 function largest(read: Values, U: Values, readOff: Values): Float64Array {
-  const [features, C] = read.shape as [number, number];
-  const neurons = U.shape[1]!;
+  const [features, C, m] = read.shape as [number, number, number];
+  const neurons = U.shape[2]!;
   const out = new Float64Array(features * neurons);
   for (let i = 0; i < features; i++) {
     let best = -1;
     for (let c = 0; c < C; c++) {
-      const strength = read.data[i * C + c]!;
-      const row = Float64Array.from(
-        { length: neurons },
-        (_, n) => strength * U.data[c * neurons + n]! * readOff.data[i * neurons + n]!,
-      );
+      const row = new Float64Array(neurons);
+      for (let k = c * m; k < (c + 1) * m; k++) {
+        const strength = read.data[i * C * m + k]!;
+        for (let n = 0; n < neurons; n++)
+          row[n]! += strength * U.data[k * neurons + n]! * readOff.data[i * neurons + n]!;
+      }
       const size = row.reduce((sum, x) => sum + x * x, 0);
       if (size > best) {
         best = size;

@@ -67,7 +67,7 @@ const SMALL = 0.03;
 
 /**
  * Factors before anything has been learnt: normal with the standard deviations `SMALL / √d_in` for `V` and `SMALL / √(C m)` for `U`. How the
- * paper began is not known to us; from small factors more seeds find one component a feature than from ordinary ones.
+ * paper began is not known to us; from ordinary factors about as many seeds find one component a feature.
  */
 export function firstFactors(network: Network, settings: ApdSettings, key: Key): NamedValues {
   const drawn = apdWeights(network, settings).map(({ name, axes, shape }) => {

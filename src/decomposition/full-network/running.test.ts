@@ -74,6 +74,19 @@ test("APD without neurons has no hidden reconstruction, and says so", async () =
   );
 });
 
+test("APD of a residual MLP: neurons are reconstructed, and its verdict has what they contribute", async () => {
+  const set = { features: 5, width: 8, neurons: 3, layers: 2, featureProbability: 0.3, steps: 3, batch: 32 };
+  const mlp = resolveTarget("resid-mlp", { set });
+  const trained = (await train(mlp, { threads: 1 })).weights;
+  const few = { components: 4, factors: 2, steps: 3, batch: 32 };
+  const document = resolveMethod("apd", { target: mlp, preset: "apd-resid-mlp-1", set: few });
+  const found = await decompose(document, trained, { threads: 1 });
+  expect(found.metrics.hiddenReconstruction).toBeGreaterThan(0);
+  const verdict = await judge(found, { threads: 1 });
+  expect(Object.keys(verdict.sites)).toHaveLength(4);
+  expect(Number.isFinite(verdict.contributionCorrelation)).toBe(true);
+}, 60_000);
+
 test("L3D finds one direction a feature, and with it what each matrix does for that feature", async () => {
   const document = resolveMethod("l3d", { target });
   const verdict = await judge(await decompose(document, weights, { threads: 1 }), { threads: 1 });

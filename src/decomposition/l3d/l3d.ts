@@ -78,7 +78,7 @@ export function firstDirections(network: Network, settings: L3dSettings, key: Ke
 }
 
 /** The program, compiled and loaded. */
-export function compileL3d(
+function compileL3d(
   { network, weights, tables, batch }: DecompositionTarget,
   settings: L3dSettings,
   start: NamedValues,
