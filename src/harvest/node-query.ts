@@ -70,7 +70,7 @@ function plain(value: unknown): unknown {
 }
 
 /** What lists of components are ordered by, largest first. */
-export const ORDERS = {
+const ORDERS = {
   density: "density DESC",
   importance: "meanImportance DESC",
   activation: "meanAbsActivation DESC NULLS LAST",

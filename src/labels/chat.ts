@@ -13,7 +13,7 @@ export interface ChatEndpoint {
   readonly model: string;
 }
 
-export const VARIABLES = {
+const VARIABLES = {
   url: "MECHANIST_LABEL_URL",
   key: "MECHANIST_LABEL_KEY",
   model: "MECHANIST_LABEL_MODEL",
