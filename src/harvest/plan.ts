@@ -31,7 +31,7 @@ export interface HarvestPlan {
   readonly tokenBytes: number;
   /** What takes how many bytes at most. */
   readonly bytes: Readonly<
-    Record<"program" | "totals" | "examples" | "outputs" | "pairs" | "tokens" | "saving", number>
+    Record<"runtime" | "program" | "totals" | "examples" | "outputs" | "pairs" | "tokens" | "saving", number>
   >;
   /** Their sum. */
   readonly total: number;
@@ -44,6 +44,8 @@ const ROWS = 2048;
 const MOST_IMPORTANCES = 2 ** 23;
 /** What an example takes beside its numbers. */
 const EXAMPLE = 600;
+/** The process itself: Node and ONNX Runtime with a program loaded (measured: 90 to 150 MiB). */
+const RUNTIME = 160 * MIB;
 /** Copies of a batch's numbers that a program holds at once: what functions of importances compute on the way. */
 const COPIES = 24;
 
@@ -72,6 +74,7 @@ export function planHarvest(
   const widths = sites.reduce((sum, { dIn, dOut }) => sum + dIn + dOut, 0);
   const shown = one.axes.endsWith("feature") ? stimuli : Math.min(2 * settings.window + 1, one.shape[1]!);
   const fixed = {
+    runtime: RUNTIME,
     program: 4 * rows * (COPIES * (widths + components) + 6 * vocab) + 8 * rows * components,
     totals: 8 * (4 * components + stimuli + outputs),
     examples: (2 * settings.examples * components + KEPT.background) * (EXAMPLE + 8 * shown),
