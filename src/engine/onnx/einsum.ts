@@ -131,22 +131,16 @@ function plan(
         return emitter.reshape(value, [...batchDims, ...(turned ? [columns, rows] : [rows, columns])]);
       };
       const name = multiply(emitter, matrix(left, A, M, K), matrix(right, B, K, N), A.turned, B.turned, alpha);
-      const product = { name, dims: [...batchDims, M, N] };
       const shaped = emitter.reshape(
-        product,
+        { name, dims: [...batchDims, M, N] },
         made.map((axis) => sizes[axis]!),
       );
-      if (batch.length === 0 && matches(made, result)) return { ...shaped, matrix: product };
       return emitter.permute(
         shaped,
         result.map((axis) => made.indexOf(axis)),
       );
     },
   };
-}
-
-function matches(names: readonly string[], order: readonly string[]): boolean {
-  return names.every((name, i) => name === order[i]);
 }
 
 /**

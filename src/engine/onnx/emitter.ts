@@ -13,8 +13,6 @@ export interface Features {
 export interface OnnxValue {
   readonly name: string;
   readonly dims: readonly number[];
-  /** The same numbers as rows and columns, where a matrix product made them so and they only got other dims since. */
-  readonly matrix?: { readonly name: string; readonly dims: readonly number[] };
 }
 
 export const ELEMENT_OF: Readonly<Record<DType, Element>> = { f32: "f32", i32: "i32", bool: "bool" };
@@ -66,7 +64,7 @@ export class Emitter {
   }
 
   /**
-   * The nodes that the graph's outputs need, with values under the names of the graph's outputs. A node that makes an output writes it under that name; only what is asked
+   * All nodes, with values under the names of the graph's outputs. A node that makes an output writes it under that name; only what is asked
    * for twice, or made by no node, is copied.
    *
    * @param outputs a value's name here, and the output's
@@ -80,14 +78,7 @@ export class Emitter {
       else copies.push({ op: "Identity", domain: "", inputs: [value], outputs: [output], attributes: {} });
     }
     const named = (list: readonly string[]): readonly string[] => list.map((name) => names.get(name) ?? name);
-    // A node that nobody reads would still run, and keep ONNX Runtime from fusing the one that it reads.
-    const read = new Set(outputs.map(([value]) => value));
-    const needed = this.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((name) => read.has(name))) return false;
-      for (const name of node.inputs) read.add(name);
-      return true;
-    });
-    return [...needed.toReversed(), ...copies].map((node) => ({
+    return [...this.nodes, ...copies].map((node) => ({
       ...node,
       inputs: named(node.inputs),
       outputs: named(node.outputs),

@@ -1,16 +1,6 @@
 import { expect, test } from "vitest";
 import { expectClose } from "../../../test/expect-close.ts";
-import {
-  add,
-  contract,
-  input,
-  keyFromSeed,
-  mul,
-  randomNormal,
-  reshape,
-  sizeOf,
-  type Tensor,
-} from "../../tensor/index.ts";
+import { contract, input, keyFromSeed, randomNormal, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { inTopologicalOrder } from "../../tensor/traverse.ts";
 import { compile } from "../compile.ts";
 import { interpret } from "../interpreter/interpret.ts";
@@ -44,24 +34,6 @@ async function operatorsOf(output: Tensor): Promise<string[]> {
 }
 
 const x: Tensor = input("x", "batch pos d", { batch: 2, pos: 3, d: 8 });
-const W: Tensor = input("W", "d e", { d: 8, e: 6 });
-
-test("a bias is added to a product before it gets its dims", async () => {
-  const product = contract(x, W, "batch pos e");
-  const bias: Tensor = input("b", "e", { e: 6 });
-  expect(await operatorsOf(add(product, bias))).toEqual(["Reshape", "MatMul", "Add", "Reshape"]);
-  const heads = reshape(product, "batch pos head half", { batch: 2, pos: 3, head: 3, half: 2 });
-  const wide: Tensor = input("b", "head half", { head: 3, half: 2 });
-  expect(await operatorsOf(add(heads, wide))).toEqual(["Reshape", "MatMul", "Reshape", "Add", "Reshape"]);
-});
-
-test("what is no bias of a product's columns is added as it is", async () => {
-  const product = contract(x, W, "batch pos e");
-  const table: Tensor = input("b", "pos e", { pos: 3, e: 6 });
-  expect(await operatorsOf(add(product, table))).toEqual(["Reshape", "MatMul", "Reshape", "Add"]);
-  const both = add(mul(product, product), add(product, input("b", "e", { e: 6 }) as Tensor));
-  expect(await operatorsOf(both)).toContain("MatMul");
-});
 
 test("a product without rows and columns is multiplied and summed", async () => {
   const other: Tensor = input("y", "batch pos d", { batch: 2, pos: 3, d: 8 });

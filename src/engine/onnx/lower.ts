@@ -60,24 +60,7 @@ const reduction =
     return { name: emitter.emit(op, [x!.name, emitter.ints(axes)], { keepdims: 0 }), dims: node.shape };
   };
 
-const sameValue: Lower<OpName> = (emitter, node, [x]) => ({ ...x!, ...emitter.reshape(x!, node.shape) });
-
-/** A sum. A bias is added to the matrix that a product made, before it gets other dims: ONNX Runtime then makes one operation of both. */
-const addition: Lower<"add"> = (emitter, node, values) => {
-  for (const [i, x] of node.inputs.entries()) {
-    const { matrix } = values[i]!;
-    const bias = node.inputs[1 - i]!;
-    if (matrix === undefined || x.axes !== node.axes || !node.axes.endsWith(` ${bias.axes}`)) continue;
-    const columns = matrix.dims[1]!;
-    if (bias.axes === "" || sizeOf(bias.shape) !== columns) continue;
-    const added = {
-      name: emitter.emit("Add", [matrix.name, emitter.reshape(values[1 - i]!, [columns]).name]),
-      dims: matrix.dims,
-    };
-    return { ...emitter.reshape(added, node.shape), matrix: added };
-  }
-  return pointwise("Add")(emitter, node, values);
-};
+const sameValue: Lower<OpName> = (emitter, node, [x]) => emitter.reshape(x!, node.shape);
 
 const LOWER: { readonly [K in Lowered]: Lower<K> } = {
   constant: (emitter, node) => {
@@ -106,7 +89,7 @@ const LOWER: { readonly [K in Lowered]: Lower<K> } = {
   sin: pointwise("Sin"),
   cos: pointwise("Cos"),
   not: pointwise("Not"),
-  add: addition,
+  add: pointwise("Add"),
   sub: pointwise("Sub"),
   mul: pointwise("Mul"),
   div: pointwise("Div"),
