@@ -1,12 +1,13 @@
 /**
- * `npm run bench -- [--json] [--config name] [--threads n] [--seconds n]`: steps a second, milliseconds a step, peak memory and the share
+ * `npm run bench -- [--json] [--config name] [--threads n] [--seconds n] [--components n] [--batch n] [--context n]`: steps a second, milliseconds a step, peak memory and the share
  * of the time outside ONNX Runtime, for each of the published presets' steps, each in a process of its own.
  */
 import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { benchmarkStep, CONFIGS, type StepBenchmark } from "./step.ts";
+import { benchmarkStep, type StepBenchmark } from "./step.ts";
+import { CONFIGS } from "./step-subject.ts";
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,9 @@ const { values } = parseArgs({
     threads: { type: "string", default: String(availableParallelism()) },
     seconds: { type: "string", default: "6" },
     profile: { type: "string" },
+    components: { type: "string" },
+    batch: { type: "string" },
+    context: { type: "string" },
   },
 });
 
@@ -23,6 +27,9 @@ if (values.config !== undefined) {
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     ...(values.profile !== undefined && { profile: values.profile }),
+    ...(values.components !== undefined && { components: Number(values.components) }),
+    ...(values.batch !== undefined && { batch: Number(values.batch) }),
+    ...(values.context !== undefined && { context: Number(values.context) }),
   });
   console.log(JSON.stringify(result));
 } else {

@@ -2,17 +2,22 @@
  * `npm run bench:peers -- [--json] [--config name]… [--backend name]… [--rounds n] [--seconds n] [--threads n] [--python path]`: our training
  * step and the same one in PyTorch and JAX (`reference/bench_spd.py`), in turn, each time in a new process, with the ratio of the medians.
  *
- * Taking turns spreads what else the machine does over all of them. A ratio above 1 says how many times as fast ours is.
+ * Taking turns spreads what else the machine does over all of them. A ratio above 1 says how many times as fast ours is. On a machine that is
+ * not idle the ratios of pairs, of the fastest steps and of processor time say more than that of the medians.
  */
 import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CONFIGS } from "./step.ts";
+import { CONFIGS } from "./step-subject.ts";
 
 /** One process's measurement. */
 interface Measured {
   readonly msPerStep: number;
+  /** The fastest step, or call of a few. */
+  readonly leastMs: number;
+  /** Processor time of all threads a step. */
+  readonly cpuMsPerStep: number;
   readonly peakMemoryBytes: number;
   readonly version?: string;
   readonly outsideShare?: number;
@@ -25,9 +30,16 @@ interface Row {
   readonly msPerStep: number;
   /** The median of each process, in the order they ran. */
   readonly rounds: readonly number[];
+  /** The fastest step of all rounds: the one that other work on the machine has slowed down least. */
+  readonly leastMs: number;
+  readonly cpuMsPerStep: number;
   readonly peakMemoryBytes: number;
   /** Its median over ours. */
   readonly ratio: number;
+  /** The median over rounds of its median in a round over ours in that round: what slows a whole round down cancels. */
+  readonly pairedRatio: number;
+  readonly leastRatio: number;
+  readonly cpuRatio: number;
   /** Its peak memory over ours. */
   readonly memoryRatio: number;
 }
@@ -49,14 +61,13 @@ const { values } = parseArgs({
   },
 });
 
-const peers = values.backend ?? (JSON.parse(python("--list")) as string[]);
 const loadBefore = loadavg()[0]!;
 const results = values.config.map((config) => ({ config, rows: compare(config) }));
 if (values.json) {
   console.log(JSON.stringify({ schema: 1, threads: Number(values.threads), loadBefore, results }));
 } else {
   if (loadBefore > 0.5)
-    console.log(`the machine was busy before we began (load ${loadBefore.toFixed(1)}): the ratios are of little use`);
+    console.log(`the machine was busy before we began (load ${loadBefore.toFixed(1)}), ${values.threads} threads`);
   for (const { config, rows } of results) {
     console.log(config);
     for (const row of rows) console.log(line(row));
@@ -65,28 +76,40 @@ if (values.json) {
 
 /** Ours and each peer in turn, as many times as there are rounds. */
 function compare(config: string): Row[] {
+  const peers = values.backend ?? (JSON.parse(python("--list", "--config", config)) as string[]);
   const measured = new Map<string, Measured[]>([OURS, ...peers].map((backend) => [backend, []]));
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [backend, list] of measured) list.push(backend === OURS ? ours(config) : peer(config, backend));
   }
   const own = summary(measured.get(OURS)!);
   return [...measured].map(([backend, list]) => {
-    const { msPerStep, peakMemoryBytes } = summary(list);
+    const all = summary(list);
+    const { msPerStep, peakMemoryBytes } = all;
     return {
       backend,
       version: list[0]!.version ?? "",
-      msPerStep,
+      ...all,
       rounds: list.map((m) => m.msPerStep),
-      peakMemoryBytes,
       ratio: msPerStep / own.msPerStep,
+      pairedRatio: median(list.map((m, i) => m.msPerStep / measured.get(OURS)![i]!.msPerStep)),
+      leastRatio: all.leastMs / own.leastMs,
+      cpuRatio: all.cpuMsPerStep / own.cpuMsPerStep,
       memoryRatio: peakMemoryBytes / own.peakMemoryBytes,
     };
   });
 }
 
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
+}
+
 function summary(list: readonly Measured[]): Measured {
-  const median = (of: (m: Measured) => number): number => list.map(of).sort((a, b) => a - b)[list.length >> 1]!;
-  return { msPerStep: median((m) => m.msPerStep), peakMemoryBytes: median((m) => m.peakMemoryBytes) };
+  return {
+    msPerStep: median(list.map((m) => m.msPerStep)),
+    leastMs: Math.min(...list.map((m) => m.leastMs)),
+    cpuMsPerStep: Math.min(...list.map((m) => m.cpuMsPerStep)),
+    peakMemoryBytes: median(list.map((m) => m.peakMemoryBytes)),
+  };
 }
 
 function common(config: string): string[] {
@@ -115,14 +138,21 @@ function python(...args: string[]): string {
   }
 }
 
-function line({ backend, version, msPerStep, peakMemoryBytes, ratio, memoryRatio }: Row): string {
+function line(row: Row): string {
+  const { backend, version, msPerStep, leastMs, cpuMsPerStep, peakMemoryBytes, memoryRatio } = row;
   const name = version === "" ? backend : `${backend} (${version})`;
   const cells = [
     `  ${name}`.padEnd(32),
-    `${msPerStep.toFixed(2)} ms/step`.padStart(16),
+    `${msPerStep.toFixed(2)} ms/step`.padStart(18),
+    `least ${leastMs.toFixed(2)}`.padStart(16),
+    `processor ${cpuMsPerStep.toFixed(2)}`.padStart(20),
     `${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`.padStart(12),
   ];
   if (backend !== OURS)
-    cells.push(`${ratio.toFixed(2)} × our time`.padStart(18), `${memoryRatio.toFixed(2)} × our memory`.padStart(20));
+    cells.push(
+      `${row.ratio.toFixed(2)} × our time`.padStart(18),
+      `(pairs ${row.pairedRatio.toFixed(2)}, least ${row.leastRatio.toFixed(2)}, processor ${row.cpuRatio.toFixed(2)})`,
+      `${memoryRatio.toFixed(2)} × our memory`.padStart(20),
+    );
   return cells.join("");
 }
