@@ -115,7 +115,7 @@ function described(run: RunFolder, threshold: number, result: ClusterResult): st
     ...(k > SHOWN ? [`${SHOWN} of ${k} clusters, those that fire most often`] : []),
     "",
     `bits a position: ${bits(firstCost)} with a cluster a component, ${bits(cost)} with ${k} clusters`,
-    `at most a hundredth more with ${plateau[0]} to ${plateau[1]} clusters`,
+    ...(plateau[0] < plateau[1] ? [`at most a hundredth more with ${plateau[0]} to ${plateau[1]} clusters`] : []),
     `control, firings shuffled: ${bits(shuffled.firstCost)}, and ${bits(shuffled.cost)} with ${shuffled.k}: what rates alone gain`,
     ...(others.length > 0
       ? [`merging also begins to cost at ${others.slice(0, 8).join(", ")} clusters, but there costs more`]
@@ -130,7 +130,9 @@ function agreement(
   { compared, rows }: NonNullable<ClusterResult["stability"]>,
 ): string[] {
   const row = rows.find((at) => at.k === k);
-  const counts = `${ks.length} clusterings of different positions: ${Math.min(...ks)} to ${Math.max(...ks)} clusters`;
+  const [fewest, most] = [Math.min(...ks), Math.max(...ks)];
+  const found = fewest === most ? `${most} clusters in each` : `${fewest} to ${most} clusters`;
+  const counts = `${ks.length} clusterings of different positions: ${found}`;
   if (row === undefined) return [`${counts}; not all of them have ${k}`];
   const band = ({ mean, least, most }: { mean: number; least: number; most: number }): string =>
     `${significant(mean, 2)} (${significant(least, 2)} to ${significant(most, 2)})`;
