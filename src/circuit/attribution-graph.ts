@@ -219,9 +219,3 @@ function* partsOf(
     throw new MechanistError("Internal", `attribution: expected axes of a source, got "${axes}"`);
   }
 }
-
-/** The largest edges into one node, for a look. */
-export function incomingOf({ edges, nodes }: AttributionGraph, address: string): readonly GraphEdge[] {
-  const to = nodes.findIndex((node) => node.address === address);
-  return edges.filter((edge) => edge.to === to).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
-}

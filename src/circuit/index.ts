@@ -1,5 +1,5 @@
 /** How components act on one another, and what acting on them does. */
-export { attributionGraph, type AttributionOptions, incomingOf } from "./attribution-graph.ts";
+export { attributionGraph, type AttributionOptions } from "./attribution-graph.ts";
 export {
   type Calibration,
   type CalibrationOptions,

@@ -154,7 +154,7 @@ function outputNodes(
 }
 
 /** Logits as probabilities. */
-export function softmax(logits: readonly number[]): number[] {
+function softmax(logits: readonly number[]): number[] {
   const most = Math.max(...logits);
   const powers = logits.map((x) => Math.exp(x - most));
   const total = powers.reduce((a, b) => a + b, 0);

@@ -82,7 +82,7 @@ export async function observe(
 }
 
 /** Importances on inputs, `C batch` by site: a row for each example and position. */
-export async function importancesOn(
+async function importancesOn(
   subject: RankOneDecomposition,
   x: Values,
   options: ProgramOptions = {},

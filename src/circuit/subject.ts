@@ -3,7 +3,7 @@ import type { Decomposition } from "../decomposition/decomposition.ts";
 import type { NamedValues, Values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
 import type { Site } from "../network/network.ts";
-import { axisNames, broadcast, constant, input, reshape, type Tensor } from "../tensor/index.ts";
+import { axisNames, broadcast, input, reshape, type Tensor } from "../tensor/index.ts";
 
 /** A decomposition whose components are rank one, `<site>.V` (`d_in C`) and `<site>.U` (`C d_out`) among its tensors. */
 export type RankOneDecomposition = Pick<
@@ -108,12 +108,5 @@ export function maskFeeds(masks: NamedValues): NamedValues {
       `mask/${site}`,
       { axes: "C pos", shape, dtype: "f32" as const, data },
     ]),
-  );
-}
-
-/** A mask of ones for each site: every component kept whole. */
-export function wholeMasks(subject: RankOneDecomposition, rows: number): Readonly<Record<string, Tensor<"C batch">>> {
-  return Object.fromEntries(
-    subject.sites.map(({ name }) => [name, constant("C batch", { C: componentCount(subject, name), batch: rows }, 1)]),
   );
 }
