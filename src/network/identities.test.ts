@@ -147,3 +147,9 @@ test("in a residual stream between blocks", () => {
     "blocks.1.mlp.W_out",
   ]);
 });
+
+test("logits that are taken apart are made in one piece, others by whoever compares them", () => {
+  const network = transformer(toyTransformer({ vocab: 5, context: 4, layers: 1, dModel: 6, heads: 2, dMlp: 4 }));
+  expect(withIdentities(network, "unembed.hook_out").unembedding).toBeUndefined();
+  expect(withIdentities(network, network.unembedding!.point).unembedding).toBe(network.unembedding);
+});

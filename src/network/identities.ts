@@ -34,8 +34,11 @@ export function withIdentities(network: Network, points: string): Network {
       return hooks.at?.(point, passed ?? value) ?? passed;
     },
   });
+  const { unembedding, ...rest } = network;
   return {
-    ...network,
+    ...rest,
+    // Where logits themselves are taken apart they have to be made in one piece, by the network.
+    ...(unembedding && !identities.some(({ point }) => isBeyond(network, point, unembedding.point)) && { unembedding }),
     sites,
     forward: (weights, x, hooks = {}, padding) => network.forward(weights, x, withProducts(hooks), padding),
     matrix: (weights, name) => {
@@ -43,6 +46,12 @@ export function withIdentities(network: Network, points: string): Network {
       return identity === undefined ? network.matrix(weights, name) : at.get(identity.point)!.W;
     },
   };
+}
+
+/** Whether a hook point is met after another. */
+function isBeyond({ points }: Network, point: string, other: string): boolean {
+  const placeOf = (name: string): number => points.findIndex((p) => p.name === name);
+  return placeOf(point) > placeOf(other);
 }
 
 /** A site that is an identity. */

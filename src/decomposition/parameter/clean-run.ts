@@ -8,9 +8,11 @@ import {
   type LowerLeak,
   type SeenSite,
 } from "./importance/importance.ts";
+import type { Comparison } from "./losses/blockwise-divergence.ts";
 import { innerActivation, siteRows, subcomponentsOf } from "./subcomponents.ts";
 
 export interface CleanRun {
+  /** What masked runs are compared with: the output, or what `run` made of the batch instead. */
   readonly output: Tensor;
   /** By site. */
   readonly importances: Readonly<Record<string, CausalImportance>>;
@@ -18,12 +20,20 @@ export interface CleanRun {
   readonly at: Tensors;
 }
 
+/** How the network is run, and what is looked at on the way. */
+export interface CleanRunOptions {
+  readonly lowerLeak?: LowerLeak;
+  /** Hook points to look at. */
+  readonly points?: readonly string[];
+  /** Runs the network on its own weights; absent, up to its output. */
+  readonly run?: Comparison["run"];
+}
+
 /**
  * Runs the network on its own weights.
  *
  * @param components subcomponents and what predicts their importances, by name
  * @param importance how it does
- * @param points     hook points to look at
  */
 export function cleanRun(
   network: Network,
@@ -31,13 +41,15 @@ export function cleanRun(
   components: Tensors,
   importance: ImportanceFunction,
   x: Tensor,
-  { lowerLeak = "straight-through", points = [] }: { lowerLeak?: LowerLeak; points?: readonly string[] } = {},
+  options: CleanRunOptions = {},
 ): CleanRun {
+  const { lowerLeak = "straight-through", points = [] } = options;
+  const run = options.run ?? ((batch, hooks) => network.forward(weights, batch, hooks));
   const seen: SeenSite[] = [];
   const at: Record<string, Tensor> = {};
   const wanted = new Set([...points, ...(importance.points ?? [])]);
   const sites = new Set(network.sites.map(({ name }) => name));
-  const output = network.forward(weights, x, {
+  const output = run(x, {
     matmul: (site, activation) => {
       if (!sites.has(site.name)) return undefined;
       const inner = innerActivation(siteRows(activation), subcomponentsOf(components, site));

@@ -16,6 +16,7 @@ import { freshReconstruction, persistentReconstruction } from "./adversarial-rec
 import { cleanRun } from "./clean-run.ts";
 import { componentsGroup } from "./groups.ts";
 import type { ImportanceFunction } from "./importance/importance.ts";
+import { comparison } from "./losses/blockwise-divergence.ts";
 import { rowsIn } from "./masked-product.ts";
 import { masked, type Masking, drawnMasks, passiveReconstructions, type Term, wholeLike } from "./reconstructions.ts";
 import { scheduledTensors } from "./schedules.ts";
@@ -35,6 +36,8 @@ export interface Subject {
   readonly x: Tensor;
   /** There, a batch of everything else. */
   readonly others?: Tensor;
+  /** About how many logits of a language model there may be at once; absent, as many as fit well into memory. */
+  readonly logitsAtOnce?: number;
 }
 
 /**
@@ -51,9 +54,14 @@ export function decompositionObjective(
   const scheduled = scheduledTensors(settings);
   const slots = slotsIn(network.sites, components);
   const points = settings.hiddenRecon > 0 ? pointsLike(network, settings.hiddenPoints) : [];
+  const compared = comparison(network, weights, subject.logitsAtOnce);
   const streamOf = (x: Tensor, stream: string, remainder: Masking["remainder"]): Masking => {
-    const clean = cleanRun(network, weights, components, importance, x, { lowerLeak: settings.lowerLeak, points });
-    return { network, weights, components, x, rows: rowsIn(x), clean, stream, settings, remainder };
+    const how = { lowerLeak: settings.lowerLeak, points, run: compared.run };
+    const clean = cleanRun(network, weights, components, importance, x, how);
+    return {
+      ...{ network, components, x, rows: rowsIn(x), clean, stream, settings, remainder },
+      comparison: compared,
+    };
   };
   const pressure = times(scheduled.importanceScale, settings.importanceMinimality);
   const main = streamOf(subject.x, "", settings.delta ? "masked" : "absent");

@@ -115,3 +115,38 @@ test("the objective's gradient is that of finite differences; outputs are compar
     }
   }
 });
+
+test("many tokens are compared by blocks, in every reconstruction and every ascent, to the same numbers", () => {
+  const settings = parameterSettings.parse({
+    ...{ components: C, batch: 2, steps: 10, learningRate: 1, delta: true, adversaryScope: "row" },
+    ...{ subsetRecon: 0.5, ciMaskedRecon: 0.2, adversarialRecon: 0.7, persistentRecon: 1, hiddenRecon: 0.3 },
+  });
+  const parts = weightInputs(componentWeights(slots, gates));
+  const step = (logitsAtOnce: number): NamedValues => {
+    const subject = { network, weights: weightInputs(network.weights), importance: gates, x, logitsAtOnce };
+    const { metrics, wrt = [], carried, values: kept = {} } = decompositionObjective(subject, parts, settings);
+    const leaves = [...Object.values(parts), ...wrt];
+    const slopes = gradients(metrics.loss, leaves);
+    const later = carried!(slopes.slice(Object.keys(parts).length), kept);
+    const feeds: Record<string, NamedValues[string]> = { ...weights, ...components, x: tokens };
+    for (const [name, { now }] of Object.entries(later)) {
+      const size = now.shape.reduce((a, b) => a * b, 1);
+      feeds[name] = values(now.axes, now.shape, new Float32Array(size).fill(0.3));
+    }
+    for (let ascent = 0; ascent < 3; ascent++) {
+      feeds[`adversary.stepSize/${ascent}`] = values("", [], [0.02]);
+      feeds[`adversary.inverseRootCorrection2/${ascent}`] = values("", [], [1.5]);
+    }
+    const outputs = {
+      ...metrics,
+      ...Object.fromEntries(Object.keys(parts).map((name, i) => [`d ${name}`, slopes[i]!])),
+      ...Object.fromEntries(Object.entries(later).map(([name, { next }]) => [`next ${name}`, next])),
+    };
+    return interpret(outputs, feeds, [1, 2]);
+  };
+  const [whole, blocks] = [step(Infinity), step(10)];
+  expect(whole.persistentRecon!.data[0]).toBeGreaterThan(0);
+  expect(Object.keys(whole).some((name) => name.startsWith("next adversary"))).toBe(true);
+  for (const [name, { data }] of Object.entries(whole))
+    data.forEach((value, i) => expect(blocks[name]!.data[i], name).toBeCloseTo(value, 10));
+});

@@ -5,7 +5,8 @@
 import type { Network, Site } from "../../network/network.ts";
 import { add, axisSize, constant, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
 import type { CleanRun } from "./clean-run.ts";
-import { divergence, hiddenReconstruction } from "./losses/reconstruction.ts";
+import type { Comparison } from "./losses/blockwise-divergence.ts";
+import { hiddenReconstruction } from "./losses/reconstruction.ts";
 import { maskFrom } from "./mask.ts";
 import { maskedHooks, overRows, type Rows, type SiteMask, type SiteMasks } from "./masked-product.ts";
 import { routes } from "./routing.ts";
@@ -15,11 +16,12 @@ import { drawnMask } from "./sources.ts";
 /** What is masked: one stream of data through the network. */
 export interface Masking {
   readonly network: Network;
-  readonly weights: Tensors;
   readonly components: Tensors;
   readonly x: Tensor;
   readonly rows: Rows;
   readonly clean: CleanRun;
+  /** How runs are compared, the clean one with the masked ones. */
+  readonly comparison: Comparison;
   /** Stands before the names of draws; empty for the first stream. */
   readonly stream: string;
   readonly settings: ParameterSettings;
@@ -34,18 +36,18 @@ export function masked(what: Masking, masks: SiteMasks): Tensor<""> {
 
 /** The same with the values at the hook points that the clean run looked at. */
 function maskedWith(
-  { network, weights, components, x, clean }: Masking,
+  { components, x, clean, comparison }: Masking,
   masks: SiteMasks,
 ): { error: Tensor<"">; at: Tensors } {
   const at: Record<string, Tensor> = {};
-  const output = network.forward(weights, x, {
+  const output = comparison.run(x, {
     ...maskedHooks(components, masks),
     at: (point, value) => {
       if (clean.at[point] !== undefined) at[point] = value;
       return undefined;
     },
   });
-  return { error: divergence(network, output, clean.output), at };
+  return { error: comparison.divergence(output, clean.output), at };
 }
 
 /** Masks at some sites, each drawn anew under a name. */
