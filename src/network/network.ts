@@ -94,6 +94,8 @@ export interface Network {
   readonly input: InputSpec;
   /** The axis along which its output is the logits of a distribution; absent where outputs are values. */
   readonly logits?: string;
+  /** Where it answers: at the last position alone, what it says at the others being of no meaning; absent, wherever it has outputs. */
+  readonly answersAt?: "last";
   /** How the logits are made, where they are many and what they are made of is less. */
   readonly unembedding?: Unembedding;
   /** Its matrices, in the order an activation meets them. */

@@ -52,7 +52,7 @@ const HELD_OUT = 256;
 /** The network that these settings describe. Positions are sinusoids that only queries and keys see (Press et al. 2021). */
 function inductionNetwork(settings: InductionSettings): Transformer {
   const { task, vocabulary, context, layers, width, heads } = settings;
-  return transformer(
+  const network = transformer(
     toyTransformer({
       vocab: task === "marker" ? vocabulary + 2 : vocabulary,
       context,
@@ -62,6 +62,7 @@ function inductionNetwork(settings: InductionSettings): Transformer {
       positions: { kind: "absolute", table: "sinusoidal", addedTo: "queries and keys" },
     }),
   );
+  return task === "marker" ? { ...network, answersAt: "last" } : network;
 }
 
 /** Sequences with what can be known of them. */

@@ -91,7 +91,7 @@ export function modularAdditionNetwork(settings: ModularAdditionSettings): Netwo
 function publishedTransformer({ modulus, width, neurons, heads }: ModularAdditionSettings): Transformer {
   const shape = { vocab: modulus + 1, context: 3, layers: 1, dModel: width, heads, dMlp: neurons };
   const toy = toyTransformer(shape);
-  return transformer({ ...toy, mlp: { ...toy.mlp!, bias: true } });
+  return { ...transformer({ ...toy, mlp: { ...toy.mlp!, bias: true } }), answersAt: "last" };
 }
 
 /** Weights at the start; the transformer's are normal, with the published scales. */

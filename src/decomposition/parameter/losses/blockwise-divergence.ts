@@ -23,7 +23,7 @@ import {
   type Tensors,
   withDerivative,
 } from "../../../tensor/index.ts";
-import { divergence } from "./reconstruction.ts";
+import { answers, divergence } from "./reconstruction.ts";
 
 /** About how many logits there are at once: 32 MiB of them. */
 const LOGITS_AT_ONCE = 8_388_608;
@@ -66,7 +66,7 @@ export function comparison(network: Network, weights: Tensors, logitsAtOnce: num
         },
       });
       if (last === undefined) throw new MechanistError("Internal", `comparison: the network never came to ${point}`);
-      return last;
+      return answers(network, last);
     },
     divergence: (run, target) => {
       const { batch, pos } = sizesOf(run) as { batch: number; pos?: number };

@@ -15,6 +15,7 @@ import {
   keyFromSeed,
   mul,
   randomNormal,
+  select,
   sizeOf,
   type Tensor,
   type Tensors,
@@ -104,6 +105,29 @@ describe.each([
     const other = network.forward(scaled, x);
     const direct = interpret({ loss: mul(divergence(network, other, own), 3) }, feeds).loss.data[0]!;
     expect(interpret(program(vocab), feeds).loss.data[0]).toBeCloseTo(direct, 11);
+  });
+
+  test("counts the last position alone where the network answers only there", () => {
+    const last: Network = { ...network, answersAt: "last" };
+    const atLast = (value: Tensor): Tensor => select(value as Tensor<"batch pos vocab">, "pos", 2) as Tensor;
+    const [own, other] = [network.forward(weights, x), network.forward(scaled, x)];
+    const { run, divergence: of } = comparison(last, weights, 1);
+    const found = interpret(
+      {
+        whole: divergence(last, other, own),
+        blocks: of(
+          run(x, { matmul: (s, a, W) => (s.name === site ? contract(a, mul(W, -3), "batch pos d_out") : undefined) }),
+          run(x),
+        ),
+        byHand: divergence({ logits: "vocab" }, atLast(other), atLast(own)),
+        everywhere: divergence(network, other, own),
+      },
+      feeds,
+    );
+    const wanted = found.byHand.data[0]!;
+    expect(found.whole.data[0]).toBeCloseTo(wanted, 11);
+    expect(found.blocks.data[0]).toBeCloseTo(wanted, 11);
+    expect(Math.abs(found.everywhere.data[0]! - wanted)).toBeGreaterThan(1e-4);
   });
 
   test("is the same in float32", async () => {

@@ -1,6 +1,19 @@
 /** Reconstruction: what the masked network gets wrong against the network itself. */
 import type { Network } from "../../../network/network.ts";
-import { add, div, klDivergence, mean, mul, square, sub, sum, type Tensor } from "../../../tensor/index.ts";
+import {
+  add,
+  axisNames,
+  axisSize,
+  div,
+  klDivergence,
+  mean,
+  mul,
+  slice,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from "../../../tensor/index.ts";
 
 /**
  * How far the masked network's output is from the target network's own, never from labels: the squared error of values, the
@@ -8,9 +21,20 @@ import { add, div, klDivergence, mean, mul, square, sub, sum, type Tensor } from
  *
  * @returns a mean over batch, and over outputs for values or positions for distributions; nats for distributions
  */
-export function divergence({ logits }: Pick<Network, "logits">, output: Tensor, target: Tensor): Tensor<""> {
-  if (logits === undefined) return squaredError(output, target);
-  return mean(klDivergence(target, output, logits) as Tensor) as Tensor<"">;
+export function divergence(network: Pick<Network, "logits" | "answersAt">, output: Tensor, target: Tensor): Tensor<""> {
+  const [said, wanted] = [answers(network, output), answers(network, target)];
+  if (network.logits === undefined) return squaredError(said, wanted);
+  return mean(klDivergence(wanted, said, network.logits) as Tensor) as Tensor<"">;
+}
+
+/**
+ * The positions at which a network answers. A network that was trained at its last position alone says something at the others, too, but
+ * nothing made it say that, and whatever had to reproduce it would not be the mechanism.
+ */
+export function answers({ answersAt }: Pick<Network, "answersAt">, value: Tensor): Tensor {
+  if (answersAt === undefined || !axisNames(value.axes).includes("pos")) return value;
+  const positions = axisSize(value, "pos");
+  return slice(value, "pos", positions - 1, positions) as Tensor;
 }
 
 /**
