@@ -13,6 +13,9 @@ import { decompose, judge, named, resolveMethod, resolveTarget, train, type Verd
 
 interface Experiment {
   readonly about: string;
+  /** `tms` unless said otherwise, by its default preset. */
+  readonly network?: string;
+  readonly targetPreset?: string;
   readonly target: Readonly<Record<string, unknown>>;
   /** `spd` unless said otherwise. */
   readonly method?: string;
@@ -24,6 +27,15 @@ const size = (features: number, hidden: number, more: object = {}): Experiment["
   features,
   hidden,
   ...more,
+});
+
+/** The SPD paper's preset on its own residual MLP. */
+const published = (name: string): Experiment => ({
+  about: `SPD paper's preset, ${name}`,
+  network: "resid-mlp",
+  targetPreset: name,
+  target: {},
+  preset: name,
 });
 
 const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
@@ -60,6 +72,48 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     preset: "apd-tms-40-10",
   },
   "apd-default-5-2": { about: "APD, our default, 5-2", target: size(5, 2), method: "apd", preset: "default" },
+  "current-5-2": {
+    about: "VPD, current form, 5-2",
+    target: size(5, 2),
+    method: "vpd",
+    preset: "tms-5-2-current",
+  },
+  "current-40-10": {
+    about: "VPD, current form, 40-10",
+    target: size(40, 10, { batch: 4096, steps: 5000 }),
+    method: "vpd",
+    preset: "tms-40-10-current",
+  },
+  "vpd-5-2": { about: "VPD, our default, 5-2", target: size(5, 2), method: "vpd", preset: "default" },
+  "default-40-10-id": {
+    about: "our default, 40-10 with identity",
+    target: size(40, 10, { identity: true, batch: 4096, steps: 5000 }),
+    preset: "default",
+  },
+  "tpd-5-2": {
+    about: "targeted, features 1 and 3 of 5-2",
+    target: size(5, 2),
+    method: "tpd",
+    preset: "default",
+    set: { targetFeatures: "1,3" },
+  },
+  "resid-mlp-1": published("resid-mlp-1"),
+  "resid-mlp-2": published("resid-mlp-2"),
+  "resid-mlp-3": published("resid-mlp-3"),
+  "default-resid-mlp-1": {
+    about: "our default, residual MLP of one layer",
+    network: "resid-mlp",
+    targetPreset: "resid-mlp-1",
+    target: {},
+    preset: "default",
+  },
+  "identity-layers": {
+    about: "our default, 3 identity layers",
+    network: "identity-layers",
+    targetPreset: "quick",
+    target: {},
+    preset: "default",
+  },
   "l3d-5-2": { about: "L3D, our default, 5-2", target: size(5, 2), method: "l3d", preset: "default" },
   "l3d-8-3": { about: "L3D, our default, 8-3", target: size(8, 3), method: "l3d", preset: "default" },
   "l3d-40-10": {
@@ -73,8 +127,8 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
 interface Row {
   readonly experiment: string;
   readonly seed: number;
-  /** Features whose column of `W` is longer than 0.5: the others have no mechanism to find. */
-  readonly represented: number;
+  /** Of TMS, features whose column of `W` is longer than 0.5: the others have no mechanism to find. */
+  readonly represented?: number;
   readonly seconds: number;
   readonly verdict: Verdict;
 }
@@ -94,17 +148,21 @@ const { values, positionals } = parseArgs({
 async function runSeed(name: string, seed: number): Promise<Row> {
   const experiment = named("experiment", name, EXPERIMENTS);
   const began = performance.now();
-  const target = resolveTarget("tms", { set: { ...experiment.target, seed } });
+  const { network = "tms", targetPreset } = experiment;
+  const given = { ...(targetPreset !== undefined && { preset: targetPreset }), set: { ...experiment.target, seed } };
+  const target = resolveTarget(network, given);
   const { weights } = await train(target, { threads: 1 });
   const { method = "spd", preset, set } = experiment;
   const document = resolveMethod(method, { target, preset, set: { ...set, seed } });
   const found = await decompose(document, weights, { threads: 1 });
   const verdict = await judge(found, { threads: 1 });
+  const seconds = (performance.now() - began) / 1000;
+  if (network !== "tms") return { experiment: name, seed, seconds, verdict };
   const { features, hidden } = target.settings as unknown as { features: number; hidden: number };
   const W = weights["W"]!.data;
   const norms = Array.from({ length: features }, (_, i) => Math.hypot(...W.slice(i * hidden, (i + 1) * hidden)));
   const represented = norms.filter((norm) => norm > 0.5).length;
-  return { experiment: name, seed, represented, seconds: (performance.now() - began) / 1000, verdict };
+  return { experiment: name, seed, represented, seconds, verdict };
 }
 
 async function runExperiment(name: string): Promise<void> {
@@ -151,8 +209,8 @@ function inChild(name: string, seed: number): Promise<string> {
 }
 
 const HEADER = [
-  "| seed | passed | represented | target-CI error | alive | MMCS | ML2R | stochastic | CI-masked | adversarial | seconds |",
-  "|---|---|---|---|---|---|---|---|---|---|---|",
+  "| seed | passed | represented | target-CI error | alive | MMCS | ML2R | L0 | unmasked | stochastic | CI-masked | adversarial | zero | seconds |",
+  "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
 ].join("\n");
 
 function line({ seed, represented, seconds, verdict: v }: Row): string {
@@ -164,14 +222,17 @@ function line({ seed, represented, seconds, verdict: v }: Row): string {
   const cells = [
     seed,
     v.passed ? "yes" : "no",
-    represented,
-    bySite((s) => String(s.targetCiError)),
-    bySite((s) => String(s.alive)),
+    represented ?? "",
+    bySite((s) => s.targetCiError?.toFixed(0)),
+    bySite((s) => String(s.alive ?? s.counts?.aliveMean)),
     bySite((s) => s.mmcs?.toFixed(4)),
     bySite((s) => s.ml2r?.toFixed(3)),
+    v.l0.toFixed(1),
+    v.unmaskedRecon.toExponential(1),
     v.stochasticRecon.toExponential(1),
     v.ciMaskedRecon.toExponential(1),
     v.adversarialRecon.toExponential(1),
+    v.regimes?.zero.divergence.toExponential(1) ?? "",
     seconds.toFixed(0),
   ];
   return `| ${cells.join(" | ")} |`;

@@ -2,7 +2,8 @@
  * Mechanist: take a trained network apart into its mechanisms, and let causal tests say which parts are real.
  *
  * Train a network (`train`) or read one (`readCheckpoint`), look inside and change it (`RunnableNetwork`, `patch`, `ablate`), take it apart
- * (`decompose`), judge the parts (`judge`); below these lie the tensor layer and the engine, for methods of your own. What needs Node,
+ * (`decompose`), judge the parts (`judge`), ask what they fire on (`harvest`) and how they work together (`attributionGraph`), change them
+ * (`ablate`); below these lie the tensor layer and the engine, for methods of your own. What needs Node,
  * files for instance, is in `mechanist/node`.
  */
 export { type ErrorCode, MechanistError } from "./error.ts";
@@ -19,7 +20,7 @@ export { resolveTarget, TARGETS, train } from "./training/targets.ts";
 export { embeddingPower, frequencyLosses, gini, keyFrequencies } from "./training/key-frequencies.ts";
 export { type NetworkTraining, trainNetwork } from "./training/train-network.ts";
 export * from "./intervention/index.ts";
-export type { ComponentInfo, Decomposition, Masks } from "./decomposition/decomposition.ts";
+export { componentFactors, type ComponentInfo, type Decomposition, type Masks } from "./decomposition/decomposition.ts";
 export { type Address, formatAddress, parseAddress } from "./decomposition/address.ts";
 export {
   decompose,
@@ -30,11 +31,7 @@ export {
   methodNamed,
   resolveMethod,
 } from "./decomposition/methods.ts";
-export { aliveComponents } from "./evidence/alive.ts";
-export { identityOrder } from "./evidence/assignment.ts";
-export { judge, type SiteVerdict, type Verdict } from "./evidence/judge.ts";
-export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } from "./evidence/mechanisms.ts";
-export { type MatrixMatch, matchColumns } from "./evidence/mean-max-cosine.ts";
-export { probeImportances, probeInputs } from "./evidence/probe.ts";
-export { denseError, identityError } from "./evidence/target-ci-error.ts";
-export { countByUnstable, type FixedPoint, fixedPoints } from "./evidence/fixed-points.ts";
+export * from "./evidence/index.ts";
+export * from "./circuit/index.ts";
+export * from "./harvest/index.ts";
+export * from "./labels/index.ts";

@@ -8,7 +8,15 @@ export {
   calibrationOf,
   type CalibrationRow,
 } from "./calibration.ts";
-export { ablate, type Edit, editedWeights, editFeeds, editHooks, type EditPlan, planned } from "./edit.ts";
+export {
+  ablate as componentAblated,
+  type Edit,
+  editedWeights,
+  editFeeds,
+  editHooks,
+  type EditPlan,
+  planned,
+} from "./edit.ts";
 export {
   type EditData,
   type EditEffect,
@@ -33,12 +41,12 @@ export type { CircuitTask } from "./objective.ts";
 export { type Observed, observe } from "./observed.ts";
 export {
   CIRCUIT_SETTINGS,
-  type CircuitNode,
+  type CircuitNode as ComponentNode,
   type CircuitSettings,
   optimisedCircuit,
   type OptimisedCircuit,
 } from "./optimised-circuit.ts";
-export { type Circuit, type Outcome, type Regimes, regimes } from "./regimes.ts";
+export { type Circuit as ComponentCircuit, type Outcome, type Regimes, regimes } from "./regimes.ts";
 export { type RankOneDecomposition, vectorsOf } from "./subject.ts";
 export {
   type DatasetAttribution,

@@ -82,9 +82,20 @@ function commands(host: Host): Command {
   onDevice(settled(command("decompose <run>", "take a trained network apart")))
     .option("--method <name>", "how: mechanist list methods", "spd")
     .option("--config <file>", "settings from a YAML file; --set goes before them")
+    .option("--seeds <n>", "so many decompositions that differ in their seed alone, in one folder, and what they share")
     .action(async (run: string, options) =>
-      (await import("./decompose.ts")).decomposeCommand(run, options, terminal(options)),
+      options.seeds === undefined
+        ? (await import("./decompose.ts")).decomposeCommand(run, options, terminal(options))
+        : (await import("./seeds.ts")).seedsCommand(run, options, terminal(options)),
     );
+  onDevice(settled(command("sweep <run>", "decompose at several values of a setting, and draw the front")))
+    .option("--method <name>", "how: mechanist list methods", "spd")
+    .option("--config <file>", "settings from a YAML file; --set goes before them")
+    .option(
+      "--over <key=a,b,…>",
+      "the setting and its values; without it, importanceMinimality at five around the preset's",
+    )
+    .action(async (run: string, options) => (await import("./sweep.ts")).sweepCommand(run, options, terminal(options)));
   onDevice(command("judge <run...>", "measure decompositions on fresh data, and hold them against known mechanisms"))
     .option("--ladder", "attack for 20, 40, 80, 160 and 320 steps: does the damage settle?")
     .action(async (runs: string[], options) =>

@@ -32,7 +32,8 @@ export async function aliveIn(
     const { importances } = await data.draw(0);
     const alive = Object.entries(importances).map(([site, { data: g, shape }]) => {
       const [C, rows] = shape as [number, number];
-      const mean = (c: number): number => g.slice(c * rows, (c + 1) * rows).reduce((a, b) => a + b, 0) / rows;
+      const mean = (c: number): number =>
+        Array.from(g.slice(c * rows, (c + 1) * rows)).reduce((a, b) => a + b, 0) / rows;
       return [site, Array.from({ length: C }, (_, c) => c).filter((c) => mean(c) > ALIVE_MEAN)] as const;
     });
     return { values: decomposition.values, alive: Object.fromEntries(alive) };
