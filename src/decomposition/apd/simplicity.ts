@@ -11,8 +11,9 @@ const SMALLEST = 1e-12;
  * length, of the components that are active. Were the factors orthogonal it would be the Schatten norm `Σ σ^p`; gradient descent finds
  * such ones because they are cheaper.
  *
- * N is the number of parameters taken apart, as in faithfulness. The formula of the paper has no such factor, but with its coefficients
- * (20 beside faithfulness 1 for 40-10) components would be nothing; with it they shrink as much as the published ones did.
+ * N is the number of parameters taken apart, as in faithfulness. The formula of the paper has no such factor; without it the published
+ * coefficients (20 beside faithfulness 1 for 40-10) would leave next to nothing of components. That it is N was chosen for 5-2, where
+ * components then shrink as published; it is not known to be what the paper did.
  *
  * @param factors at each site that has a matrix of its own
  * @param active  1 where a component is active
