@@ -4,7 +4,7 @@
  * remainder made of W and new components would take the edit back.
  */
 import { type Address, formatAddress, parseAddress } from "../decomposition/address.ts";
-import { fromRows, innerActivation, rowsOf } from "../decomposition/parameter/subcomponents.ts";
+import { fromRows, innerActivation, ownProduct, siteRows } from "../decomposition/parameter/subcomponents.ts";
 import type { NamedValues } from "../engine/index.ts";
 import { interpret, values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
@@ -131,13 +131,13 @@ export function editHooks(
       if (edit === undefined || !sites.some(({ name }) => name === site.name)) return undefined;
       const V = tensors[`${site.name}.V`] as Tensor<"d_in C">;
       const U = tensors[`${site.name}.U`] as Tensor<"C d_out">;
-      const rows = rowsOf(activation);
+      const rows = siteRows(activation);
       const inner = innerActivation(rows, { V, U });
       const [C, d_out] = edit.change.shape as [number, number];
       const change = input(`edit/${site.name}`, "C d_out", { C, d_out });
       const important = where && cast(greater(where.importances[site.name]!, where.above), "f32");
       const acting = important === undefined ? inner : mul(inner, important);
-      const own = einsum("batch d_in, d_in d_out -> batch d_out", rows, W);
+      const own = ownProduct(rows, W);
       let added = einsum("C batch, C d_out -> batch d_out", acting, change);
       if (edit.dropsRemainder) {
         const whole = einsum("C batch, C d_out -> batch d_out", inner, U);

@@ -7,7 +7,8 @@ import type { Masks } from "../decomposition/decomposition.ts";
 import {
   fromRows,
   innerActivation,
-  rowsOf,
+  ownProduct,
+  siteRows,
   subcomponentsOf,
   weightDelta,
 } from "../decomposition/parameter/subcomponents.ts";
@@ -67,7 +68,7 @@ export function cutRun(
           `${site.name}: expected a matrix that is used once in a run, got a second use`,
         );
       }
-      const [rows, parts] = [rowsOf(activation), subcomponentsOf(tensors, site)];
+      const [rows, parts] = [siteRows(activation), subcomponentsOf(tensors, site)];
       order.push(site.name);
       read[site.name] = activation;
       const h = innerActivation(rows, parts);
@@ -78,7 +79,7 @@ export function cutRun(
       let written = einsum("C batch, C d_out -> batch d_out", q, parts.U);
       if (remainder) {
         const delta = weightDelta(W, parts);
-        const rest = stopGradient(einsum("batch d_in, d_in d_out -> batch d_out", rows, delta));
+        const rest = stopGradient(ownProduct(rows, delta));
         left[site.name] = leaving?.(site.name, rest) ?? rest;
         written = add(written, left[site.name]!);
       }

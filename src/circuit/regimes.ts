@@ -27,7 +27,13 @@ import {
   reshape,
   type Tensor,
 } from "../tensor/index.ts";
-import { fromRows, innerActivation, rowsOf, subcomponentsOf } from "../decomposition/parameter/subcomponents.ts";
+import {
+  fromRows,
+  innerActivation,
+  ownProduct,
+  siteRows,
+  subcomponentsOf,
+} from "../decomposition/parameter/subcomponents.ts";
 import { outcomeOf, type ReadTask } from "./objective.ts";
 import { prepare, type WorkOptions } from "./program.ts";
 import { componentCount, positionsOf, type RankOneDecomposition } from "./subject.ts";
@@ -92,7 +98,7 @@ export function sourcedRun(
   return network.forward(tensors, x, {
     matmul: (site, activation, W) => {
       if (!sites.some(({ name }) => name === site.name)) return undefined;
-      const rows = rowsOf(activation);
+      const rows = siteRows(activation);
       const parts = subcomponentsOf(tensors, site);
       const C = componentCount(subject, site.name);
       const all = broadcast(kept[site.name] as Tensor, "C batch pos", { C, batch, pos });
@@ -100,7 +106,7 @@ export function sourcedRun(
       const mask = add(g, mul(sub(1, g), source(site.name, C)));
       const rest = delta(site.name);
       const inner = mul(innerActivation(rows, parts), sub(mask, rest) as Tensor<"C batch">);
-      const own = einsum("batch d_in, d_in d_out -> batch d_out", rows, W);
+      const own = ownProduct(rows, W);
       return fromRows(add(einsum("C batch, C d_out -> batch d_out", inner, parts.U), mul(own, rest)), activation);
     },
   });

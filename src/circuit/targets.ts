@@ -1,4 +1,5 @@
 /** What a gradient is taken of: a component's inner activation, or an output, each row of a batch its own. */
+import { MechanistError } from "../error.ts";
 import type { Network } from "../network/network.ts";
 import {
   axisNames,
@@ -23,13 +24,20 @@ const withPositions = (x: Tensor): Tensor<"batch pos"> =>
     ? (x as Tensor<"batch pos">)
     : reshape(x, "batch pos", { batch: axisSize(x, "batch"), pos: 1 });
 
-/** The inner activation of one component for each row, `batch pos`; which it is, is the input `target/component`, `batch`. */
+/**
+ * The inner activation of one component for each row, `batch pos`; which it is, is the input `target/component`, `batch`.
+ *
+ * @throws `Refused` for an embedding, along whose token ids nothing can be followed back
+ */
 export function chosenActivation(
   { tensors }: RankOneDecomposition,
   { read }: CutRun,
   site: string,
 ): Tensor<"batch pos"> {
   const activation = read[site]!;
+  if (activation.dtype === "i32") {
+    throw new MechanistError("Refused", `${site}: expected a site that reads vectors, got an embedding of token ids`);
+  }
   const batch = axisSize(activation, "batch");
   const V = tensors[`${site}.V`] as Tensor<"d_in C">;
   const chosen = gather(V, input("target/component", "batch", { batch }, "i32"), "C");

@@ -8,7 +8,7 @@ import { axisNames, constant, input, reshape, sizeOf, sizesOf, type Tensor } fro
 import { type Hooks, type Network, type Site, weightInputs } from "./network.ts";
 
 /** The name of the site at a hook point. */
-const siteAt = (point: string): string => `${point}.identity`;
+export const identityAt = (point: string): string => `${point}.identity`;
 
 /**
  * The same network with an identity at each of some hook points, as the site `<point>.identity`. It acts before anything that is done at the
@@ -94,7 +94,7 @@ function sitesInOrder(network: Network, points: ReadonlySet<string>): readonly (
     at: (point, value) => {
       if (!points.has(point)) return undefined;
       const width = sizeOf(value.shape.slice(leading(value).length));
-      met.set(siteAt(point), { name: siteAt(point), dIn: width, dOut: width, point });
+      met.set(identityAt(point), { name: identityAt(point), dIn: width, dOut: width, point });
       values.set(point, value);
       return undefined;
     },

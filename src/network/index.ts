@@ -13,7 +13,7 @@ export {
   withSites,
   withTies,
 } from "./network.ts";
-export { withIdentities } from "./identities.ts";
+export { identityAt, withIdentities } from "./identities.ts";
 export {
   type PointFilter,
   RunnableNetwork,

@@ -1,7 +1,8 @@
 /** The methods that mask subcomponents of weights: one way of running, with presets of their own. */
 import type { NamedValues } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
-import { type Network, withSites } from "../../network/network.ts";
+import { identityAt, withIdentities } from "../../network/identities.ts";
+import { type Network, withSites, withTies } from "../../network/network.ts";
 import type { Preset } from "../../settings.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TrainDocument } from "../../training/target.ts";
@@ -57,7 +58,16 @@ function networkOf({ target, settings }: TrainDocument): Network {
 
 /** The network with the sites that are taken apart. */
 function networkTakenApart(document: DecomposeDocument): Network {
-  return withSites(networkOf(document.target), settingsOf(document).sites);
+  return withSitesOf(networkOf(document.target), settingsOf(document));
+}
+
+/** A network with the sites that settings ask for: some of its own, all identities, tied where they are to be. */
+export function withSitesOf(network: Network, settings: ParameterSettings): Network {
+  const { sites, identities, tied } = settings;
+  const inserted = withIdentities(network, identities);
+  const points = identities === "" ? [] : identities.split(",").map((point) => identityAt(point.trim()));
+  const chosen = sites === "" ? inserted : withSites(inserted, [sites, ...points].join(","));
+  return tied ? withTies(chosen) : chosen;
 }
 
 /** The network with its weights and its data. */

@@ -9,7 +9,7 @@ import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
 import { maskedHooks, type SiteMask } from "./masked-product.ts";
-import { innerActivation, siteRows, subcomponentsOf, subcomponentWeights } from "./subcomponents.ts";
+import { innerActivation, siteRows, subcomponentsOf, subcomponentWeights, withTiesMade } from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
@@ -43,7 +43,7 @@ export class ParameterDecomposition implements Decomposition {
     this.importance = importance;
     const wanted = [...network.weights, ...componentWeights(slotsOf(this.sites, components), importance)];
     const given = { ...weights, ...components };
-    this.values = expectWeights(wanted, given);
+    this.values = withTiesMade(this.sites, expectWeights(wanted, given));
     this.tensors = weightInputs(wanted);
     this.components = this.sites.flatMap((site) =>
       Array.from({ length: this.componentCount(site.name) }, (_, component) => ({

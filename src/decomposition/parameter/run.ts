@@ -26,7 +26,7 @@ import { scheduledScalars } from "./schedules.ts";
 import type { ParameterSettings } from "./settings.ts";
 import { inAllSlots, slotsAskedFor, slotsInUse, withSlots } from "./slots.ts";
 import { firstMeans, frequencyScalars } from "./sparsity.ts";
-import { startSubcomponents } from "./start.ts";
+import { startsFaithful, startSubcomponents } from "./start.ts";
 import { subcomponentWeights } from "./subcomponents.ts";
 import { faithfulnessOf } from "./weight-terms.ts";
 
@@ -204,11 +204,11 @@ export function compileDecomposition(
   );
 }
 
-/** Faithfulness alone, on the subcomponents alone. A targeted decomposition has none (tPD). */
+/** Faithfulness alone, on the subcomponents alone. A targeted decomposition has none (tPD), nor has a start without anything to gain. */
 async function warmUp(plan: Plan, start: NamedValues, options: LoopOptions): Promise<NamedValues> {
   const { target, settings, slots } = plan;
   const { network, weights: given } = target;
-  if (settings.warmupSteps === 0) return start;
+  if (settings.warmupSteps === 0 || startsFaithful(slots, settings.start)) return start;
   const layout = layoutOf(slots.flatMap(({ site, C }) => subcomponentWeights(site, C)));
   const weights = weightInputs(network.weights);
   const stepper = await compileOptimisation(

@@ -11,7 +11,14 @@ const places = {
   sites: z
     .string()
     .default("")
-    .describe("the matrices to take apart, names with commas between, * for any part of one; empty: all"),
+    .describe(
+      "the matrices to take apart, names with commas between, * for any part of one; empty: all but embeddings, which are asked for by name",
+    ),
+  identities: z
+    .string()
+    .default("")
+    .describe("hook points with commas between, at each of which an identity is put in and taken apart as well"),
+  tied: z.boolean().default(false).describe("one matrix in two places has the same components in both, transposed"),
   components: z.int().min(1).max(100_000).describe("C, subcomponent slots at each site"),
   componentsAt: z
     .string()
@@ -167,7 +174,12 @@ const optimisation = {
   finalLearningRate: z.number().min(0).max(1).default(0).describe("fraction of it at the end, along a cosine"),
   clipNorm: z.number().min(0).default(0).describe("clip the components' gradient at this norm; 0: never"),
   importanceClipNorm: z.number().min(0).default(0).describe("the same for what predicts importances"),
-  warmupSteps: z.int().min(0).max(1_000_000).default(200).describe("steps of faithfulness alone, first"),
+  warmupSteps: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(200)
+    .describe("steps of faithfulness alone, first; none where an aligned start adds up exactly"),
   warmupLearningRate: z.number().gt(0).default(0.01).describe("AdamW's rate in the warm-up"),
   warmupWeightDecay: z.number().min(0).default(0).describe("AdamW's decay in the warm-up"),
   pruneBelow: z

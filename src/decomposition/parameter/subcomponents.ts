@@ -78,6 +78,23 @@ export function tied(sites: readonly Site[], components: NamedValues): NamedValu
   return { ...components, ...(Object.fromEntries(copies) as NamedValues) };
 }
 
+/**
+ * What tied sites' components are, in numbers: the mean that `subcomponentsOf` takes. What is learnt of both drifts apart by rounding, which
+ * Adam makes large where slopes are next to nothing.
+ */
+export function withTiesMade(sites: readonly Site[], components: NamedValues): NamedValues {
+  const pairs = sites.filter(({ tiedTo }) => tiedTo !== undefined);
+  const mean = (one: NamedValues[string], other: NamedValues[string]): NamedValues[string] => ({
+    ...one,
+    data: Float32Array.from(one.data, (x, i) => (x + other.data[i]!) / 2),
+  });
+  const made = pairs.flatMap(({ name, tiedTo }) => [
+    [`${name}.V`, mean(components[`${name}.V`]!, transposedValues("d_in C", components[`${tiedTo}.U`]!))],
+    [`${name}.U`, mean(components[`${name}.U`]!, transposedValues("C d_out", components[`${tiedTo}.V`]!))],
+  ]);
+  return { ...components, ...(Object.fromEntries(made) as NamedValues) };
+}
+
 function transposedValues(axes: string, { shape, data }: NamedValues[string]): NamedValues[string] {
   const [rows, columns] = shape as [number, number];
   const turned = Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
