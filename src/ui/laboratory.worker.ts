@@ -14,7 +14,7 @@ const NETWORKS: Readonly<Record<string, (settings: Readonly<Record<string, unkno
 
 let laboratory: Laboratory | undefined;
 
-function load({ target, weights, components, step }: LoadRequest): Laboratory {
+function load({ target, weights, components, settings, step }: LoadRequest): Laboratory {
   const make = NETWORKS[target.target];
   if (make === undefined) {
     const known = Object.keys(NETWORKS).join(", ");
@@ -26,6 +26,7 @@ function load({ target, weights, components, step }: LoadRequest): Laboratory {
     Number(target.settings.features),
     readSafetensors(weights, where).tensors,
     components && readSafetensors(components, where).tensors,
+    settings,
   );
 }
 

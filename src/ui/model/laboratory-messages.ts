@@ -11,6 +11,8 @@ export interface LoadRequest {
   readonly weights: Uint8Array;
   /** Components, as safetensors; absent for a training run. */
   readonly components?: Uint8Array;
+  /** Of the decomposition. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   readonly off: readonly string[];
 }
 

@@ -5,7 +5,7 @@ import { Laboratory } from "./laboratory.ts";
 
 const solved = solvedTms({ features: 5, C: 8, identity: true });
 const network = tms({ features: 5, hidden: 2, identity: true });
-const laboratory = new Laboratory(network, 5, solved.weights, solved.components);
+const laboratory = new Laboratory(network, 5, solved.weights, solved.components, { gateWidth: 2 });
 
 describe("laboratory", () => {
   const analysis = laboratory.analysis();
@@ -67,4 +67,13 @@ test("components of another kind are left to the verdict: the network is shown a
   const alone = new Laboratory(network, 5, solved.weights, other);
   expect(alone.analysis().sites).toEqual([]);
   expect(alone.analysis().output).toEqual(new Laboratory(network, 5, solved.weights).analysis().output);
+});
+
+test("importances are predicted as the run's settings say", () => {
+  const names = Object.keys(solved.components).filter((name) => !name.includes(".gate."));
+  const components = Object.fromEntries(names.map((name) => [name, solved.components[name]!]));
+  const settings = { importance: "layerwise-mlp", importanceHidden: "3" };
+  const load = (): Laboratory => new Laboratory(network, 5, solved.weights, components, settings);
+  // Its own weights are asked for, and not those of gates.
+  expect(load).toThrow(/components: expected (?!.*gate)/);
 });

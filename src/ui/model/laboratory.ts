@@ -3,7 +3,8 @@
  * The network here is the same traced function that was trained, run by the float64 arbiter.
  */
 import { parseAddress } from "../../decomposition/address.ts";
-import { scalarGates } from "../../decomposition/parameter/importance/scalar-gate.ts";
+import { z } from "zod";
+import { importanceFunction, importanceSettings } from "../../decomposition/parameter/importance/settings.ts";
 import { ParameterDecomposition } from "../../decomposition/parameter/parameter-decomposition.ts";
 import { interpret, type NamedValues, type Values } from "../../engine/index.ts";
 import { aliveComponents } from "../../evidence/alive.ts";
@@ -70,19 +71,28 @@ export class Laboratory {
   readonly #weights: NamedValues;
   readonly #decomposition: ParameterDecomposition | undefined;
 
-  /** @param components absent for a network that has not been taken apart */
-  constructor(network: Network, features: number, weights: NamedValues, components?: NamedValues) {
+  /**
+   * @param components absent for a network that has not been taken apart
+   * @param settings   of the decomposition: which function predicts importances
+   */
+  constructor(
+    network: Network,
+    features: number,
+    weights: NamedValues,
+    components?: NamedValues,
+    settings: Readonly<Record<string, unknown>> = {},
+  ) {
     this.#network = network;
     this.#features = features;
     this.#weights = Object.fromEntries(network.weights.map(({ name, axes }) => [name, { ...weights[name]!, axes }]));
     if (components) {
       // A run may have left sites whole.
       const sites = network.sites.filter(({ name }) => components[`${name}.V`] !== undefined);
-      // Rank-one components with scalar gates can be looked at here; of others the page shows what its verdict says.
-      const gate = sites[0] && components[`${sites[0].name}.gate.W_in`];
-      if (gate === undefined) return;
-      const gates = scalarGates(gate.shape[1]!);
-      this.#decomposition = new ParameterDecomposition({ ...network, sites }, this.#weights, components, gates);
+      // Components of rank one can be looked at here; of others the page shows what its verdict says.
+      if (sites.length === 0) return;
+      const apart = { ...network, sites };
+      const importance = importanceFunction(z.object(importanceSettings).parse(settings), apart);
+      this.#decomposition = new ParameterDecomposition(apart, this.#weights, components, importance);
     }
   }
 

@@ -56,12 +56,9 @@ describe("verdict", () => {
 
   test("comes from the checkpoint while the run goes on", () => {
     const { weights, components } = solvedTms({ features: 5, C: 8 });
-    const analysis = new Laboratory(
-      tms({ features: 5, hidden: 2, identity: false }),
-      5,
-      weights,
-      components,
-    ).analysis();
+    const analysis = new Laboratory(tms({ features: 5, hidden: 2, identity: false }), 5, weights, components, {
+      gateWidth: 2,
+    }).analysis();
     const verdict = soFar(analysis, 12_000);
     expect(verdict.numbers).toMatchObject({ targetCiError: 0, alive: 10, expectedAlive: 10 });
     expect(Object.values(verdict.passes)).toEqual([true, true, true, true]);

@@ -50,7 +50,8 @@ export class LaboratoryStore {
       const document = (run.kind === "decompose" ? run.document.target : run.document) as TrainDocument;
       this.#stale = false;
       const weights = target ?? file;
-      this.#post({ kind: "load", step, target: document, weights, ...(apart && { components: file }), off: this.#off });
+      const parts = apart ? { components: file, settings: run.document.settings } : {};
+      this.#post({ kind: "load", step, target: document, weights, ...parts, off: this.#off });
     } catch (cause) {
       this.#files.delete(step);
       this.#target = undefined;
