@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
 import { FreshData } from "../../evidence/fresh-data.ts";
-import { type Reconstruction, reconstruction } from "../../evidence/reconstruction.ts";
+import { reconstruction } from "../../evidence/reconstruction.ts";
 import { targetNamed } from "../../training/targets.ts";
 import { constant, foldIn, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
-import type { Decomposition } from "../decomposition.ts";
 import { scalarGates } from "../parameter/importance/scalar-gate.ts";
 import { componentWeights, ParameterDecomposition } from "../parameter/parameter-decomposition.ts";
 import { ClusteredDecomposition } from "./clustered-decomposition.ts";
@@ -95,22 +94,12 @@ describe("a decomposition into clusters", () => {
   test("is tested as any decomposition is", async () => {
     const batch = (size: number): Tensor =>
       targetNamed("tms").batch("data", { ...settings, featureProbability: 0.2 }, size);
-    const measured = async (decomposition: Decomposition): Promise<Reconstruction> => {
-      const data = await FreshData.open(decomposition, { batch }, {});
-      try {
-        return await reconstruction(data);
-      } finally {
-        await data.dispose();
-      }
-    };
-    const [found, apart] = [await measured(clustered), await measured(inner)];
-    // Whole or gone, clusters are what their components are; in between other masks are tried.
-    for (const regime of ["unmasked", "zero"] as const) {
-      const [x, y] = [found.regimes[regime].divergence, apart.regimes[regime].divergence];
-      expect(Math.abs(x - y)).toBeLessThan(1e-5 * y);
-    }
-    for (const { divergence } of Object.values(found.regimes)) expect(divergence).toBeGreaterThan(0);
-    expect(found.regimes.ciMasked.divergence).not.toBeCloseTo(apart.regimes.ciMasked.divergence, 3);
+    const data = await FreshData.open(clustered, { batch }, {});
+    const { regimes } = await reconstruction(data);
+    await data.dispose();
+    // Every regime has masks for clusters, the attacks gradients through them.
+    for (const { divergence } of Object.values(regimes)) expect(divergence).toBeGreaterThan(0);
+    expect(regimes.adversarial.divergence).toBeGreaterThan(regimes.stochastic.divergence);
   });
 
   test("refuses what cannot be", () => {
