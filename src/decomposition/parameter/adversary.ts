@@ -151,7 +151,7 @@ export interface AdversaryState {
 const stateName = (part: keyof AdversaryState, source: string): string => `adversary.${part}/${source}`;
 
 /** The state as inputs of a program. */
-export function adversaryInputs(specs: readonly WeightSpec[]): AdversaryState {
+function adversaryInputs(specs: readonly WeightSpec[]): AdversaryState {
   const part = (which: keyof AdversaryState): Tensors =>
     Object.fromEntries(
       specs.map(({ name, axes, shape }) => [name, input(stateName(which, name), axes, sizesByAxis(axes, shape))]),
@@ -193,7 +193,7 @@ export function adversaryScalars(
  *
  * @param slopes of the loss with respect to each source; what a source does not touch in this step is left alone where `touched` is 0
  */
-export function ascend(
+function ascend(
   { r, m, v }: AdversaryState,
   slopes: Tensors,
   ascent: number,

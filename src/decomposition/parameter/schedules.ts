@@ -7,7 +7,7 @@ import type { ParameterSettings } from "./settings.ts";
 export type Scheduled = "p" | "gamma" | "importanceScale" | "persistentScale" | "localityThreshold";
 
 /** Each one's curve; a single knot is a constant. Several curves are multiplied. */
-export function schedules(settings: ParameterSettings): Readonly<Record<Scheduled, readonly (readonly Knot[])[]>> {
+function schedules(settings: ParameterSettings): Readonly<Record<Scheduled, readonly (readonly Knot[])[]>> {
   const { importanceRise, importanceFall, importanceEnd, persistentFrom, persistentRise } = settings;
   return {
     p: [line([0, settings.pStart], [1, settings.pEnd])],
