@@ -3,7 +3,7 @@ import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts
 import type { NamedValues, Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { WeightSpec } from "../network/network.ts";
-import { carriedOf, weightsIn } from "../training/optimise.ts";
+import { carriedOf, hasMeansTogether, weightsIn } from "../training/optimise.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { targetNamed } from "../training/targets.ts";
 import { fromFile } from "./documents.ts";
@@ -36,6 +36,8 @@ export function expectDecomposeState(
 
 /** Refuses a checkpoint without what an optimiser carries of every tensor. */
 function expectMeans(where: string, own: NamedValues, tensors: NamedValues): void {
+  // What an earlier version finished can still be judged.
+  if (hasMeansTogether(tensors)) return;
   for (const [weight, { axes, shape }] of Object.entries(own)) {
     const [usual, other] = carriedOf(weight);
     const names = other!.every((name) => tensors[name] !== undefined) ? other! : usual!;

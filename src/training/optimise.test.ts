@@ -3,7 +3,7 @@ import { itemOf, interpret, type NamedValues, values } from "../engine/index.ts"
 import { add, input, keyFromSeed, mul, square, sum, type Tensor } from "../tensor/index.ts";
 import { adamWScalars } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
-import { compileOptimisation } from "./optimise.ts";
+import { compileOptimisation, weightsIn } from "./optimise.ts";
 import { layoutOf, packValues, unpackValues } from "./parameters.ts";
 
 const layout = layoutOf([
@@ -91,3 +91,12 @@ test.each([
 function sumOf(...parts: readonly Tensor[]): Tensor<""> {
   return parts.map((x) => sum(x)).reduce((a, b) => add(a, b));
 }
+
+test("a checkpoint of before each tensor had its own running means can be read, but nothing goes on from it", async () => {
+  const mean = values("parameter", [8], new Float32Array(8));
+  const before = { ...start, "adamw.m": mean, "adamw.v": mean };
+  expect(weightsIn(before)).toEqual(start);
+  const going = async (): Promise<unknown> =>
+    compileOptimisation({ layout, start: before, objective: ({ a }) => ({ loss: sum(square(a!)) }) });
+  await expect(going()).rejects.toThrow(/checkpoint: expected running means of each tensor/);
+});

@@ -8,6 +8,7 @@ import {
   type Stepper,
   values,
 } from "../engine/index.ts";
+import { MechanistError } from "../error.ts";
 import { gradients, type Tensor, type Tensors } from "../tensor/index.ts";
 import { adamW, adamWInputs, type AdamWOptions, type AdamWState } from "./adamw.ts";
 import { clipByGlobalNorm } from "./clip.ts";
@@ -190,6 +191,11 @@ function stepped(group: ParameterGroup, state: GroupState, gradient: Tensor<"par
 }
 
 function initialState(group: ParameterGroup, start: NamedValues): NamedValues {
+  if (hasMeansTogether(start))
+    throw new MechanistError(
+      "BadFile",
+      "checkpoint: expected running means of each tensor, got those of an earlier version; begin anew",
+    );
   return Object.fromEntries(
     stateVectors(group).map(({ vector, layout }) => {
       const saved = layout.entries.map(({ name }) => [name, start[savedName(vector, name)]] as const);
@@ -229,7 +235,15 @@ export function carriedOf(weight: string): readonly (readonly string[])[] {
   return [[savedName("adamw.m", weight), savedName("adamw.v", weight)], [savedName("muon.momentum", weight)]];
 }
 
+/** As checkpoints had them before each tensor's were apart: both running means of all weights in one vector. */
+const TOGETHER = ["adamw.m", "adamw.v"];
+
+/** Whether a saved state is of that kind: its weights can be read, but nothing can go on from it. */
+export function hasMeansTogether(saved: NamedValues): boolean {
+  return TOGETHER.every((name) => saved[name] !== undefined);
+}
+
 /** The weights alone, of a saved state: an optimiser's state has a `/` in its name. */
 export function weightsIn(saved: NamedValues): NamedValues {
-  return Object.fromEntries(Object.entries(saved).filter(([name]) => !name.includes("/")));
+  return Object.fromEntries(Object.entries(saved).filter(([name]) => !name.includes("/") && !TOGETHER.includes(name)));
 }
