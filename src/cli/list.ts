@@ -74,7 +74,7 @@ function printSettings(title: string, settings: readonly Setting[], terminal: Te
 
 interface Setting {
   readonly key: string;
-  readonly kind: "number" | "integer" | "boolean" | "string" | "choice";
+  readonly kind: "number" | "integer" | "boolean" | "string" | "object" | "choice";
   readonly choices?: readonly string[];
   readonly default?: unknown;
   readonly description: string;
@@ -109,6 +109,7 @@ function listPresets(terminal: Terminal): void {
     ...Object.entries(TARGETS).flatMap(([name, { presets: own }]) => of("target", name, own)),
     ...Object.entries(METHODS).flatMap(([name, method]) =>
       Object.keys(TARGETS)
+        .filter((target) => TARGETS[target]!.presets.default !== undefined)
         .map((target) => resolveTarget(target))
         .filter((target) => method.objection(target) === undefined)
         .flatMap((target) => of("method", name, method.presets(target))),

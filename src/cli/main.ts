@@ -206,6 +206,15 @@ function commands(host: Host): Command {
   command("pull <id[@revision]>", "fetch a network from the Hugging Face hub, to keep").action(
     async (id: string, options) => (await import("./pull.ts")).pullCommand(id, options, terminal(options)),
   );
+  onDevice(command("import <network>", "make a run of a network that others trained, to take it apart"))
+    .requiredOption("--text <file>", "what it is fed: plain text, .jsonl or .parquet")
+    .option("--field <name>", "field of JSONL or column of Parquet: text, or lists of token ids", "text")
+    .option("--context <n>", "tokens of a window; without it, 128 or as many as the network takes")
+    .option("--windows <n>", "windows kept of the text, at most", "8192")
+    .option("--out <dir>", "the run's folder; without it, one in ./runs")
+    .action(async (network: string, options) =>
+      (await import("./import.ts")).importCommand(network, options, terminal(options)),
+    );
   onDevice(command("check <network>", "hold every hook point of a network against the others, on a prompt"))
     .option("--prompt <text>", "the prompt, for a network with a tokenizer")
     .option("--tokens <ids>", "the prompt as token ids: 1,2,3")

@@ -93,20 +93,20 @@ export function trainInto(run: RunFolder, document: TrainDocument, options: Reco
 }
 
 /** A number that says whether the network has learnt what it should, with what it means. */
-interface Measured {
+export interface Measured {
   readonly metric: string;
   readonly value: number;
   readonly meaning: string;
 }
 
 /** What was measured when training was over, most telling first. */
-function successOf({ target }: TrainDocument, metrics: Trained["metrics"]): Measured[] {
+export function successOf({ target }: TrainDocument, metrics: Trained["metrics"]): Measured[] {
   return targetNamed(target)
     .success.filter(({ metric }) => metrics[metric] !== undefined)
     .map(({ metric, meaning }) => ({ metric, value: metrics[metric]!, meaning }));
 }
 
-function successTable(success: readonly Measured[]): string {
+export function successTable(success: readonly Measured[]): string {
   const shown = (value: number): string => (Number.isInteger(value) ? String(value) : significant(value, 4));
   const rows = success.map(({ metric, value, meaning }) => [`  ${metric}`, shown(value), meaning]);
   return table(["  measured", "", "meaning"], rows);

@@ -26,6 +26,45 @@ async function* ranges(source: ByteSource): AsyncGenerator<Uint8Array> {
  * @throws `BadFile` where the bytes are not UTF-8, or there is no text
  */
 export async function* textDocuments(source: ByteSource, separator: string): AsyncGenerator<StoredDocument> {
+  let rest = "";
+  let number = 0;
+  const document = (content: string): StoredDocument => ({ content, where: `${source.name}, document ${++number}` });
+  for await (const text of decoded(source)) {
+    rest += text;
+    if (separator === "") continue;
+    const parts = rest.split(separator);
+    rest = parts.pop()!;
+    for (const part of parts) if (part.trim() !== "") yield document(part);
+  }
+  if (rest.trim() !== "") yield document(rest);
+  if (number === 0) throw new MechanistError("BadFile", `${source.name}: expected text, got none`);
+}
+
+/** How many characters a piece has at least: enough for its edges not to matter. */
+const PIECE = 65_536;
+
+/**
+ * A plain text in pieces that end where a line does, one after another and never all of it at once: for whoever encodes a long one, and may
+ * have enough before its end. A tokenizer sees no further than a piece, which is one text to it.
+ *
+ * @throws `BadFile` where the bytes are not UTF-8
+ */
+export async function* textPieces(source: ByteSource): AsyncGenerator<StoredDocument> {
+  let open = "";
+  let number = 0;
+  const piece = (content: string): StoredDocument => ({ content, where: `${source.name}, piece ${++number}` });
+  for await (const text of decoded(source)) {
+    open += text;
+    for (let end = open.indexOf("\n", PIECE); end >= 0; end = open.indexOf("\n", PIECE)) {
+      yield piece(open.slice(0, end + 1));
+      open = open.slice(end + 1);
+    }
+  }
+  if (open !== "") yield piece(open);
+}
+
+/** The text of a file, a range at a time. */
+async function* decoded(source: ByteSource): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const decode = (bytes?: Uint8Array): string => {
     try {
@@ -34,19 +73,8 @@ export async function* textDocuments(source: ByteSource, separator: string): Asy
       throw new MechanistError("BadFile", `${source.name}: expected UTF-8 text, got other bytes`, {}, { cause });
     }
   };
-  let rest = "";
-  let number = 0;
-  const document = (content: string): StoredDocument => ({ content, where: `${source.name}, document ${++number}` });
-  for await (const bytes of ranges(source)) {
-    rest += decode(bytes);
-    if (separator === "") continue;
-    const parts = rest.split(separator);
-    rest = parts.pop()!;
-    for (const part of parts) if (part.trim() !== "") yield document(part);
-  }
-  rest += decode();
-  if (rest.trim() !== "") yield document(rest);
-  if (number === 0) throw new MechanistError("BadFile", `${source.name}: expected text, got none`);
+  for await (const bytes of ranges(source)) yield decode(bytes);
+  yield decode();
 }
 
 /**

@@ -34,6 +34,7 @@ export interface Success {
 export interface Target {
   readonly summary: string;
   readonly schema: SettingsSchema;
+  /** None where it is not trained here, but imported. */
   readonly presets: Readonly<Record<string, Preset>>;
   /** What is measured when training is over, most telling first. */
   readonly success: readonly Success[];

@@ -1,4 +1,5 @@
 /** The networks that can be trained here, by name. A new one is an entry in this table. */
+import { MechanistError } from "../error.ts";
 import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
@@ -10,6 +11,7 @@ import { identityLayersTarget } from "./targets/identity-layers.ts";
 import { inductionTarget } from "./targets/induction.ts";
 import { linesTarget } from "./targets/lines.ts";
 import { modularAdditionTarget } from "./targets/modular-addition.ts";
+import { pretrainedTarget } from "./targets/pretrained.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
 import { textTarget } from "./targets/text.ts";
@@ -30,6 +32,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   hmm: hmmTarget,
   stories: storiesTarget,
   text: textTarget,
+  pretrained: pretrainedTarget,
 };
 
 /** The target called `name`, or the nearest name there is. */
@@ -47,6 +50,9 @@ export function resolveTarget(
   options: { readonly preset?: string; readonly set?: Readonly<Record<string, unknown>> } = {},
 ): TrainDocument {
   const target = targetNamed(name);
+  if (Object.keys(target.presets).length === 0) {
+    throw new MechanistError("BadArgument", `${name}: expected mechanist import, which makes it, got settings`);
+  }
   const preset = options.preset ?? "default";
   const chosen = named(`${name} preset`, preset, target.presets);
   const given = settingsFrom(name, target.schema, chosen.settings, options.set ?? {}) as TrainDocument["settings"];
