@@ -43,6 +43,7 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "induction-quick": { ...induction, ...learnt, preset: "quick" },
   "induction-large": { ...induction, ...learnt, preset: "large" },
   "induction-marker": { ...induction, ...learnt, preset: "marker" },
+  "induction-marker-published": { ...induction, ...learnt, preset: "marker-published" },
   "induction-one-layer": {
     ...induction,
     preset: "one-layer",
@@ -114,6 +115,12 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     ...modular,
     preset: "default",
     least: { testAccuracy: 0.99, delay: 3, gini: 0.5, excludedLoss: 0.7 * Math.log(59) },
+    most: { restrictedLoss: 1e-3 },
+  },
+  "modular-addition-nanda": {
+    ...modular,
+    preset: "nanda-2023",
+    least: { testAccuracy: 0.99, delay: 3, gini: 0.5, excludedLoss: 0.7 * Math.log(113) },
     most: { restrictedLoss: 1e-3 },
   },
   "modular-addition-no-decay": { ...byHeart, preset: "no-decay", most: { testAccuracy: 0.9 } },
