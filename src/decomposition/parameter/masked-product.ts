@@ -2,7 +2,7 @@
  * One site's product with its components masked, what they leave over masked too, and rows routed around it (SPD paper, section 2;
  * VPD, delta component and subset routing; param-decomp SPEC, S1 to S4).
  */
-import type { Hooks, Site } from "../../network/network.ts";
+import { type Hooks, type Network, type Site, weightInputs } from "../../network/network.ts";
 import { add, axisSize, einsum, mul, reshape, broadcast, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
 import {
   fromRows,
@@ -72,9 +72,15 @@ export interface Rows {
   readonly pos: number;
 }
 
-/** The rows that a batch of inputs gives. */
-export function rowsIn(x: Tensor): Rows {
-  const pos = x.axes.split(" ").includes("pos") ? axisSize(x, "pos") : 1;
+/** The rows that a batch of inputs gives at a network's sites; a network may put its positions together before them. */
+export function rowsIn({ sites, weights, forward }: Network, x: Tensor): Rows {
+  let pos = 1;
+  forward(weightInputs(weights), x, {
+    matmul: (site, activation) => {
+      if (site.name === sites[0]!.name && activation.axes.split(" ").includes("pos")) pos = axisSize(activation, "pos");
+      return undefined;
+    },
+  });
   return { example: axisSize(x, "batch"), pos };
 }
 

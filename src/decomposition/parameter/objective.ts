@@ -59,7 +59,7 @@ export function decompositionObjective(
     const how = { lowerLeak: settings.lowerLeak, points, run: compared.run };
     const clean = cleanRun(network, weights, components, importance, x, how);
     return {
-      ...{ network, components, x, rows: rowsIn(x), clean, stream, settings, remainder },
+      ...{ network, components, x, rows: rowsIn(network, x), clean, stream, settings, remainder },
       comparison: compared,
     };
   };

@@ -76,7 +76,7 @@ async function meanImportances(
     Object.fromEntries(names.map((name) => [name, mean(importances[name]!.lower, "batch")])),
     options,
   );
-  const rows = rowsIn(x);
+  const rows = rowsIn(network, x);
   const batches = Math.ceil(SAMPLE / (rows.example * rows.pos));
   try {
     const feeds = { ...weights, ...tables, ...Object.fromEntries(specs.map(({ name }) => [name, components[name]!])) };

@@ -4,9 +4,9 @@ import { interpret, type NamedValues, values } from "../../engine/index.ts";
 import { weightInputs } from "../../network/network.ts";
 import { tms } from "../../network/tms.ts";
 import { sparseFeatures } from "../../data/sparse-feature.ts";
-import { foldIn, gradients, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
+import { foldIn, gradients, keyFromSeed, randomNormal, sizeOf, type Tensor } from "../../tensor/index.ts";
 import type { Checkpoint } from "../../training/loop.ts";
-import { resolveTarget } from "../../training/targets.ts";
+import { resolveTarget, targetNamed } from "../../training/targets.ts";
 import { decompose, resolveMethod } from "../methods.ts";
 import { importanceFunction } from "./importance/settings.ts";
 import { decompositionObjective } from "./objective.ts";
@@ -127,4 +127,20 @@ describe("adversaries", () => {
     const moved = withWarmUps["linear1.V"]!.data.some((v, i) => Math.abs(v - none["linear1.V"]!.data[i]!) > 1e-9);
     expect(moved).toBe(true);
   });
+});
+
+test("positions that a network sums before its matrices are no rows of theirs", async () => {
+  const modular = resolveTarget("modular-addition", { set: { modulus: 5, width: 4, neurons: 6, steps: 1 } });
+  const trained = targetNamed(modular.target).network(modular.settings);
+  const start = Object.fromEntries(
+    trained.weights.map(({ name, axes, shape }) => [
+      name,
+      values(axes, shape, randomNormal(foldIn(keyFromSeed(2), name), sizeOf(shape))),
+    ]),
+  );
+  const small = { steps: 4, batch: 3, components: 3, warmupSteps: 2, importanceDModel: 8, importanceDMlp: 8 };
+  const document = resolveMethod("spd", { target: modular, set: { ...small, pruneBelow: 0 } });
+  const { metrics } = await decompose(document, start, { threads: 1 });
+  expect(metrics.persistentRecon).toBeGreaterThan(0);
+  expect(metrics.subsetRecon).toBeGreaterThan(0);
 });

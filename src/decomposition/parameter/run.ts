@@ -162,7 +162,7 @@ async function firstState(plan: Plan, options: LoopOptions): Promise<NamedValues
   const { target, settings, slots, key } = plan;
   const components = await warmUp(plan, firstComponents(plan), options);
   const { targeted, batch } = target;
-  const rows = rowsIn(targeted ? targeted(settings.targetBatch) : batch(settings.batch));
+  const rows = rowsIn(target.network, targeted ? targeted(settings.targetBatch) : batch(settings.batch));
   return {
     ...components,
     ...firstMeans(slots, settings),
