@@ -8,10 +8,9 @@ import { parseArgs } from "node:util";
 import { compile, type NamedValues, values } from "../src/engine/index.ts";
 import { drawUniform } from "../src/engine/randomness.ts";
 import { writeSafetensors } from "../src/file/safetensors.ts";
-import { rowsIn } from "../src/decomposition/parameter/masked-product.ts";
 import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
 import { type Key } from "../src/tensor/index.ts";
-import { readyStep } from "./step.ts";
+import { readyStep, rowsOfBatch } from "./step.ts";
 import { stepSubject } from "./step-subject.ts";
 
 const { values: options } = parseArgs({
@@ -21,7 +20,8 @@ const subject = await stepSubject(options.config!, {}, 1);
 const { target, settings } = subject;
 const { stepper, start, inputsAt } = await readyStep(subject, { threads: 1 });
 const x = target.batch(settings.batch);
-const rows = rowsIn(x).example * rowsIn(x).pos;
+const { example, pos } = rowsOfBatch(x);
+const rows = example * pos;
 const slots = slotsAskedFor(target.network, settings);
 const data = await compile({ x });
 const found: Record<string, NamedValues[string]> = {};

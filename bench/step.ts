@@ -4,10 +4,9 @@ import { isPersistent, persistentSpecs } from "../src/decomposition/parameter/ad
 import { compileDecomposition, decompositionInputs, firstComponents } from "../src/decomposition/parameter/run.ts";
 import { parameterGroups } from "../src/decomposition/parameter/groups.ts";
 import { importanceFunction } from "../src/decomposition/parameter/importance/settings.ts";
-import { rowsIn } from "../src/decomposition/parameter/masked-product.ts";
 import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
 import type { NamedValues, StepInputs, Stepper } from "../src/engine/index.ts";
-import { foldIn, keyFromSeed } from "../src/tensor/index.ts";
+import { foldIn, keyFromSeed, sizesOf, type Tensor } from "../src/tensor/index.ts";
 import { stepSubject, type StepSubject, type SubjectSizes } from "./step-subject.ts";
 
 export interface StepBenchmark {
@@ -39,6 +38,12 @@ export interface ReadyStep {
   readonly inputsAt: (step: number) => StepInputs;
 }
 
+/** The rows of a batch: each position of each example is one. */
+export function rowsOfBatch(x: Tensor): { readonly example: number; readonly pos: number } {
+  const { batch, pos = 1 } = sizesOf(x) as { batch: number; pos?: number };
+  return { example: batch, pos };
+}
+
 /** Compiles a subject's step. */
 export async function readyStep(
   { target, settings }: StepSubject,
@@ -49,7 +54,7 @@ export async function readyStep(
   const slots = slotsAskedFor(target.network, settings);
   const groups = parameterGroups(slots, importance, settings);
   const components = firstComponents({ target, settings, importance, slots, key: foldIn(key, "bench") });
-  const rows = rowsIn(target.batch(settings.batch));
+  const rows = rowsOfBatch(target.batch(settings.batch));
   const start = {
     ...components,
     ...(isPersistent(settings) && adversaryStart(persistentSpecs(slots, rows, settings), foldIn(key, "adversary"))),

@@ -2,7 +2,8 @@
  * Programs that are run many times, each time from the state the last one left: training.
  *
  * On a processor the whole run of several steps is one call: the step is the body of an ONNX `Scan`, whose state never
- * leaves ONNX Runtime between steps. Elsewhere each step is a call of its own. The state lives in two sets of buffers that take turns, so
+ * leaves ONNX Runtime between steps. Elsewhere, and where one step draws so many numbers that several would not fit, each step is a call of its
+ * own: a `Scan` of one step would only copy the state. The state lives in two sets of buffers that take turns, so
  * that nothing is allocated from step to step.
  */
 import { MechanistError } from "../error.ts";
@@ -13,6 +14,7 @@ import { type CompileOptions, inputInfo, inputName, inputsOf } from "./compile.t
 import { defaultDevice, type Device, featuresOf, isProcessor } from "./device.ts";
 import { ELEMENT_OF, Emitter, type OnnxValue } from "./onnx/emitter.ts";
 import { lower } from "./onnx/lower.ts";
+import { bytesOf, peakBytes } from "./memory.ts";
 import { encodeModel, type Graph } from "./onnx/proto.ts";
 import { drawUniform } from "./randomness.ts";
 import { createSession, type OrtTensor, runInto, type Session, toOrt } from "./runtime.ts";
@@ -55,6 +57,8 @@ export interface Stepper {
   state(): NamedValues;
   /** Time spent since the start. */
   readonly timing: StepTiming;
+  /** What it was predicted to take beside what the process had: state, draws, and what a step computes. */
+  readonly memoryBytes: number;
   dispose(): Promise<void>;
 }
 
@@ -62,6 +66,8 @@ export interface StepperOptions extends CompileOptions {
   readonly initial: NamedValues;
   readonly fixed?: NamedValues;
   readonly stepsPerCall?: number;
+  /** Bytes; steps that need more are refused before anything is loaded. */
+  readonly memoryLimit?: number;
   /** See `SessionOptions.profile`. */
   readonly profile?: string;
 }
@@ -81,13 +87,31 @@ interface Parts {
 export async function compileSteps(program: StepProgram, options: StepperOptions): Promise<Stepper> {
   const device = options.device ?? defaultDevice();
   const parts = takeApart(program);
-  const looped = isProcessor(device);
   const drawn = parts.perStep.reduce((total, x) => total + sizeOf(x.shape), 0);
   const affordable = Math.max(1, Math.floor(MOST_DRAWN / Math.max(1, drawn)));
-  const stepsPerCall = looped ? Math.min(options.stepsPerCall ?? MOST_STEPS, affordable) : 1;
+  const stepsPerCall = isProcessor(device) ? Math.min(options.stepsPerCall ?? MOST_STEPS, affordable) : 1;
+  const looped = stepsPerCall > 1;
+  const memoryBytes = memoryOf(parts, stepsPerCall);
+  if (memoryBytes > (options.memoryLimit ?? Infinity)) throw tooLarge(memoryBytes, options.memoryLimit!);
   const model = encodeModel(looped ? loopGraph(parts, device) : stepGraph(parts, device));
   const session = await createSession(model, { ...options, device });
-  return SessionStepper.create(session, parts, options, stepsPerCall, looped);
+  return SessionStepper.create(session, parts, options, { stepsPerCall, looped, memoryBytes });
+}
+
+/** What steps will take: state as it starts and in two sets of buffers, fixed inputs, draws, and what a step computes. */
+function memoryOf(parts: Parts, stepsPerCall: number): number {
+  const total = (inputs: readonly Tensor[]): number => inputs.reduce((sum, x) => sum + bytesOf(x), 0);
+  const state = total(parts.state.map(({ now }) => now));
+  const computed = peakBytes([...parts.state.map(({ next }) => next), ...parts.metrics.map(({ value }) => value)]);
+  // A loop hands its state from step to step through two more sets; a single step writes it where it belongs.
+  const sets = stepsPerCall > 1 ? 5 : 3;
+  return sets * state + total(parts.fixed) + stepsPerCall * total(parts.perStep) + computed;
+}
+
+function tooLarge(needed: number, limit: number): MechanistError {
+  const [expected, got] = [limit, needed].map((bytes) => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`);
+  const message = `memory: expected steps that need at most ${expected}, got some that need about ${got}`;
+  return new MechanistError("Refused", message, { needed, limit });
 }
 
 function takeApart(program: StepProgram): Parts {
@@ -175,6 +199,7 @@ function loopGraph(parts: Parts, device: Device): Graph {
 
 class SessionStepper implements Stepper {
   readonly stepsPerCall: number;
+  readonly memoryBytes: number;
   readonly timing: StepTiming = { session: 0, random: 0, total: 0 };
   readonly #session: Session;
   readonly #parts: Parts;
@@ -190,6 +215,7 @@ class SessionStepper implements Stepper {
     parts: Parts,
     looped: boolean,
     stepsPerCall: number,
+    memoryBytes: number,
     buffers: readonly [Record<string, OrtTensor>, Record<string, OrtTensor>],
     fixed: Record<string, OrtTensor>,
   ) {
@@ -197,6 +223,7 @@ class SessionStepper implements Stepper {
     this.#parts = parts;
     this.#looped = looped;
     this.stepsPerCall = stepsPerCall;
+    this.memoryBytes = memoryBytes;
     [this.#current, this.#spare] = buffers;
     this.#fixed = fixed;
     this.#stacks = new Map(parts.perStep.map((x) => [x, arrayFor(x.dtype, stepsPerCall * sizeOf(x.shape))]));
@@ -206,8 +233,7 @@ class SessionStepper implements Stepper {
     session: Session,
     parts: Parts,
     options: StepperOptions,
-    stepsPerCall: number,
-    looped: boolean,
+    { stepsPerCall, looped, memoryBytes }: Pick<Stepper, "stepsPerCall" | "memoryBytes"> & { readonly looped: boolean },
   ): Promise<Stepper> {
     const current: Record<string, OrtTensor> = {};
     const spare: Record<string, OrtTensor> = {};
@@ -225,7 +251,7 @@ class SessionStepper implements Stepper {
       expectFit(x.attributes.name, x, given);
       fixed[inputName(x)] = await toOrt(x.dtype, x.shape, given.data);
     }
-    return new SessionStepper(session, parts, looped, stepsPerCall, [current, spare], fixed);
+    return new SessionStepper(session, parts, looped, stepsPerCall, memoryBytes, [current, spare], fixed);
   }
 
   async advance(inputs: readonly StepInputs[]): Promise<Record<string, Float32Array>> {

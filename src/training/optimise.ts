@@ -66,6 +66,7 @@ export interface OptimisationOptions {
   readonly device?: Device;
   readonly threads?: number;
   readonly stepsPerCall?: number;
+  readonly memoryLimit?: number;
   readonly profile?: string;
 }
 

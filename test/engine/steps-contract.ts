@@ -127,6 +127,19 @@ export function describeSteps(name: string, device: Device): void {
       for (const stepper of [whole, half, rest]) await stepper.dispose();
     });
 
+    test("says what it takes, and is refused where that is more than there may be", async () => {
+      const stepper = await start();
+      const { memoryBytes } = stepper;
+      await stepper.dispose();
+      expect(memoryBytes).toBeGreaterThan(4 * 3 * 2 * 6);
+      const options = { device, threads: 1, initial: first, fixed };
+      const refused = compileSteps(regression(), { ...options, memoryLimit: memoryBytes - 1 });
+      await expect(refused).rejects.toThrow(
+        /^memory: expected steps that need at most [\d.e-]+ GiB, got some that need/,
+      );
+      await (await compileSteps(regression(), { ...options, memoryLimit: memoryBytes })).dispose();
+    });
+
     test("wants a number for each scalar, and no more steps than fit", async () => {
       const stepper = await start();
       await expect(stepper.advance([{ key, scalars: {} }])).rejects.toThrow(
