@@ -17,6 +17,7 @@ import { record, type RecordOptions } from "./record.ts";
 import { type Asked, expectSameSettings, runToResume } from "./resume.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
+import { plainly, watched } from "./watch.ts";
 import { expectDecomposeState, expectTrainState, networkWeights } from "./weights.ts";
 
 export interface DecomposeOptions extends RunOptions {
@@ -163,7 +164,13 @@ export function decomposeInto(
   options: RecordOptions,
 ): Promise<Verdict> {
   return record(run, options, async (loop) => {
-    const decomposed = await decompose(document, weights, loop);
+    const { value: decomposed, warned } = await watched(
+      run,
+      { document, weights },
+      loop,
+      options.terminal,
+      (watching) => decompose(document, weights, watching),
+    );
     options.terminal.working("judging");
     const verdict = await judge(decomposed, {
       signal: options.signal,
@@ -174,6 +181,7 @@ export function decomposeInto(
       steps: document.settings.steps,
       stepsPerSecond: rate(decomposed.stepsPerSecond),
       ...plain(verdict),
+      ...(warned.length > 0 && { warned: plainly(warned) }),
     };
     return { value: verdict, result };
   });

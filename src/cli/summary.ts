@@ -1,6 +1,7 @@
 /** A verdict as tables. */
 import type { Verdict } from "../evidence/judge.ts";
 import { shownPath, significant, table } from "./format.ts";
+import { sentence } from "./watch.ts";
 
 /** The parts of a verdict that are shown, as they come out of a file; one that an older version wrote has fewer. */
 type Shown = Partial<Omit<Verdict, "schema">> & { readonly stepsPerSecond?: number | null };
@@ -35,7 +36,7 @@ export function summary(name: string, path: string, result: Readonly<Record<stri
           "",
         ]
       : []),
-    ...(shown.warnings ?? []).map((warning) => `${warning.name}: ${warning.cause}; ${warning.knob}`),
+    ...(shown.warnings ?? []).map(sentence),
     `${conclusion(shown)}${significant(shown.stepsPerSecond, 3)} steps/s`,
   ].join("\n");
 }

@@ -115,7 +115,7 @@ export function columns(g: Tensor<"C batch">): { readonly C: number; readonly ba
 }
 
 /** How many examples fit: outputs four times (logits, their logarithms, …), masks three times, activations once. */
-function batchSize(decomposition: Decomposition, { batch }: DataSource): number {
+export function batchSize(decomposition: Decomposition, { batch }: DataSource, numbers: number = NUMBERS): number {
   const { network, tensors, sites } = decomposition;
   const x = batch(1);
   const importances = decomposition.activity(x);
@@ -124,5 +124,5 @@ function batchSize(decomposition: Decomposition, { batch }: DataSource): number 
     return rows * (3 * C + dIn + dOut);
   });
   const perExample = perSite.reduce((a, b) => a + b, 4 * sizeOf(network.forward(tensors, x).shape));
-  return Math.max(1, Math.min(LARGEST, Math.floor(NUMBERS / perExample)));
+  return Math.max(1, Math.min(LARGEST, Math.floor(numbers / perExample)));
 }

@@ -62,7 +62,7 @@ describe("one trouble each", () => {
     ],
     [
       "faithfulness drift",
-      { ...healthy, history: steps((t) => ({ faithfulness: 1e-6 * 2 ** t })) },
+      { history: steps((t) => ({ faithfulness: 1e-6 * 2 ** t })) },
       /risen from 0\.000001/,
       /learningRate/,
     ],
@@ -94,6 +94,11 @@ describe("what looks like trouble and is none", () => {
   });
   test("low importances where reconstruction is fine", () => {
     expect(names(withSite({ highest: 0.6 }))).toEqual([]);
+  });
+  test("a faithfulness that rises from nothing to nothing", () => {
+    const rising = steps((t) => ({ faithfulness: 1e-9 * 2 ** t }));
+    expect(names({ ...healthy, history: rising })).toEqual([]);
+    expect(names(withSite({ relativeFaithfulness: 5e-3 }, { history: rising }))).toEqual(["faithfulness drift"]);
   });
   test("a few steps are no trend, nor is L0 at rest below the ranks", () => {
     expect(names({ ...healthy, history: steps((t) => ({ faithfulness: 1e-6 * 2 ** t })).slice(0, 5) })).toEqual([]);

@@ -175,7 +175,10 @@ function trendWarnings(history: readonly SymptomsAtStep[], sites: Readonly<Recor
     history.flatMap((row) => (row[name] === undefined ? [] : [row[name]]));
   const times = (values: readonly number[]): number => values.at(-1)! / Math.min(...values);
   const faithfulness = series("faithfulness");
-  if (faithfulness.length >= TREND && times(faithfulness) > DIVERGED) {
+  // As long as the matrices are as good as met, a rise is one from nothing to nothing.
+  const met = Object.values(sites).every(({ relativeFaithfulness = 1 }) => relativeFaithfulness < UNFAITHFUL / 10);
+  const drifts = faithfulness.length >= TREND && times(faithfulness) > DIVERGED;
+  if (drifts && !(met && Object.keys(sites).length > 0)) {
     found.push({
       name: "faithfulness drift",
       cause: `faithfulness has risen from ${shown(Math.min(...faithfulness))} to ${shown(faithfulness.at(-1)!)}: other losses pull the components away`,

@@ -37,12 +37,9 @@ export function parameterMethod({ summary, presets, complaint }: ParameterMethod
     },
     open: (document, weights, components) => {
       const network = networkTakenApart(document);
-      return new ParameterDecomposition(
-        network,
-        weights,
-        components,
-        importanceFunction(settingsOf(document), network),
-      );
+      const settings = settingsOf(document);
+      const importance = importanceFunction(settings, network);
+      return new ParameterDecomposition(network, weights, components, importance, settings.lowerLeak);
     },
   };
 }

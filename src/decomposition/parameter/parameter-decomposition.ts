@@ -6,7 +6,7 @@ import { mul, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/
 import { formatAddress } from "../address.ts";
 import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
-import type { ImportanceFunction, Slots } from "./importance/importance.ts";
+import type { ImportanceFunction, LowerLeak, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
 import { maskedHooks, type SiteMask } from "./masked-product.ts";
 import { innerActivation, siteRows, subcomponentsOf, subcomponentWeights, withTiesMade } from "./subcomponents.ts";
@@ -31,13 +31,22 @@ export class ParameterDecomposition implements Decomposition {
   readonly values: NamedValues;
   readonly tensors: Tensors;
   readonly importance: ImportanceFunction;
+  readonly #lowerLeak: LowerLeak;
 
   /**
    * @param weights    the network's own weights
    * @param components subcomponents, `<site>.V` and so on, and the weights of what predicts their importances; every site must be there
    * @param importance how it does
+   * @param lowerLeak  what becomes of importances below 0
    */
-  constructor(network: Network, weights: NamedValues, components: NamedValues, importance: ImportanceFunction) {
+  constructor(
+    network: Network,
+    weights: NamedValues,
+    components: NamedValues,
+    importance: ImportanceFunction,
+    lowerLeak: LowerLeak = "straight-through",
+  ) {
+    this.#lowerLeak = lowerLeak;
     this.network = network;
     this.sites = network.sites;
     this.importance = importance;
@@ -66,9 +75,13 @@ export class ParameterDecomposition implements Decomposition {
     return countOf(this.values, `${site}.V`, 1);
   }
 
-  /** Causal importances in [0, 1], `C batch` for each site, from a run on the network's own weights. */
+  /**
+   * Causal importances, `C batch` for each site, from a run on the network's own weights: in [0, 1], and with the leak `slope` as far below 0 as
+   * they were in training.
+   */
   activity(x: Tensor): Masks {
-    const { importances } = cleanRun(this.network, this.tensors, this.tensors, this.importance, x);
+    const how = { lowerLeak: this.#lowerLeak };
+    const { importances } = cleanRun(this.network, this.tensors, this.tensors, this.importance, x, how);
     return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
   }
 

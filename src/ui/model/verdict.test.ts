@@ -5,7 +5,7 @@ import { Laboratory, type SiteParts } from "./laboratory.ts";
 import { listed } from "./listing.ts";
 import { measuresOf } from "./measures.ts";
 import { titleOf } from "./title.ts";
-import { judged, soFar } from "./verdict.ts";
+import { judged, soFar, warnedOf } from "./verdict.ts";
 
 describe("verdict", () => {
   const sites = { linear1: { mmcs: 0.999, ml2r: 0.9, alive: 5, expectedAlive: 5 } };
@@ -90,4 +90,10 @@ describe("lists", () => {
       "TMS 5-2 + identity, taken apart by SPD",
     );
   });
+});
+
+test("what was warned of on the way, with the step; nothing where nothing was", () => {
+  const warned = [{ step: 120, site: "linear1", name: "dead site", cause: "no component matters", knob: "none" }];
+  expect(warnedOf({ warned })).toEqual(["step 120: linear1: dead site: no component matters; none"]);
+  expect([warnedOf(undefined), warnedOf({}), warnedOf({ warned: "?" })]).toEqual([[], [], []]);
 });

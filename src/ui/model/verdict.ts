@@ -41,6 +41,13 @@ export function judged(result: Readonly<Record<string, unknown>> | undefined): V
   };
 }
 
+/** What there was cause to warn of while a run went on, a sentence each. */
+export function warnedOf(result: Readonly<Record<string, unknown>> | undefined): readonly string[] {
+  return Array.isArray(result?.warned)
+    ? result.warned.filter(isTable).map((warning) => `step ${String(warning.step)}: ${sentence(warning)}`)
+    : [];
+}
+
 function sentence({ site, name, cause, knob }: Readonly<Record<string, unknown>>): string {
   return `${site === undefined ? "" : `${site}: `}${name}: ${cause}; ${knob}`;
 }
