@@ -31,6 +31,7 @@ export {
   methodNamed,
   resolveMethod,
 } from "./decomposition/methods.ts";
+export * from "./decomposition/clustering/index.ts";
 export * from "./evidence/index.ts";
 export * from "./circuit/index.ts";
 export * from "./harvest/index.ts";

@@ -1,6 +1,6 @@
 /** `harvest/harvest.json`: what a harvest counted, of what, and how much of it is kept. */
 import { z } from "zod";
-import { MechanistError } from "../error.ts";
+import { readVersioned } from "../file/versioned.ts";
 import { harvestSettings } from "./settings.ts";
 
 /** The version of the document and of the tables beside it. */
@@ -44,18 +44,5 @@ export type HarvestDocument = z.infer<typeof harvestDocument>;
  * @throws `BadFile` when it is not one; `NewerSchema` when a newer Mechanist wrote it
  */
 export function parseHarvest(text: string, where: string): HarvestDocument {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw new MechanistError("BadFile", `${where}: expected JSON, got something half-written`, {}, { cause });
-  }
-  const version = (content as { schema?: unknown } | null)?.schema;
-  if (typeof version === "number" && version > HARVEST_SCHEMA) {
-    throw new MechanistError("NewerSchema", `${where}: expected schema ${HARVEST_SCHEMA}, got ${version}`);
-  }
-  const result = harvestDocument.safeParse(content);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new MechanistError("BadFile", `${where}: ${issue.path.join(".") || "content"}: ${issue.message.toLowerCase()}`);
+  return readVersioned(text, where, harvestDocument, HARVEST_SCHEMA);
 }

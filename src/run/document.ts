@@ -1,6 +1,6 @@
 /** What `run.json` holds: everything needed to do a run again, where it was done, and what came of it. */
 import { z } from "zod";
-import { MechanistError } from "../error.ts";
+import { readVersioned } from "../file/versioned.ts";
 
 /** The version of `run.json`. A file of a higher one is refused, not guessed at. */
 export const RUN_SCHEMA = 1;
@@ -67,22 +67,5 @@ export type RunEnvironment = RunRecord["environment"];
  * @throws `BadFile` when it is not one; `NewerSchema` when a newer Mechanist wrote it
  */
 export function parseRunRecord(text: string, where: string): RunRecord {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw new MechanistError("BadFile", `${where}: expected JSON, got something half-written`, {}, { cause });
-  }
-  const version = (content as { schema?: unknown } | null)?.schema;
-  if (typeof version === "number" && version > RUN_SCHEMA) {
-    throw new MechanistError(
-      "NewerSchema",
-      `${where}: expected schema ${RUN_SCHEMA}, got ${version}; it needs a newer version of Mechanist`,
-      { expected: RUN_SCHEMA, got: version },
-    );
-  }
-  const result = runRecord.safeParse(content);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new MechanistError("BadFile", `${where}: ${issue.path.join(".") || "content"}: ${issue.message.toLowerCase()}`);
+  return readVersioned(text, where, runRecord, RUN_SCHEMA);
 }

@@ -13,11 +13,11 @@ import {
   type Tensor,
   type Tensors,
 } from "../../tensor/index.ts";
-import { adamWScalars } from "../../training/adamw.ts";
-import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
+import type { LoopOptions, StageResult } from "../../training/loop.ts";
+import { compileOptimisation } from "../../training/optimise.ts";
+import { runFullNetwork } from "../full-network/run.ts";
 import { layoutOf } from "../../training/parameters.ts";
-import { scheduleAt, warmedUpCosine } from "../../training/schedule.ts";
+import { warmedUpCosine } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
 import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
 import { apdObjective } from "./objective.ts";
@@ -30,36 +30,19 @@ export interface ApdResult extends Omit<StageResult, "tensors"> {
 }
 
 /** Takes a network apart. */
-export async function apd(
-  target: DecompositionTarget,
-  settings: ApdSettings,
-  options: LoopOptions = {},
-): Promise<ApdResult> {
-  const layout = layoutOf(apdWeights(target.network, settings));
+export function apd(target: DecompositionTarget, settings: ApdSettings, options: LoopOptions = {}): Promise<ApdResult> {
   const key = keyFromSeed(settings.seed);
-  const start = options.resume?.tensors ?? firstFactors(target.network, settings, foldIn(key, "components"));
-  const rate = warmedUpCosine(settings.learningRate, settings.warmUp, settings.finalLearningRate);
-  const stepKey = foldIn(key, "steps");
-  const stepper = await compileApd(target, settings, start, options);
-  try {
-    const { tensors, ...result } = await runStage(
-      {
-        name: "decompose",
-        stepper,
-        from: options.resume?.step ?? 0,
-        steps: settings.steps,
-        inputsAt: (step) => ({
-          key: foldIn(stepKey, step),
-          scalars: adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
-        }),
-        tensors: savedState(layout),
-      },
-      options,
-    );
-    return { ...result, components: weightsIn(tensors) };
-  } finally {
-    await stepper.dispose();
-  }
+  return runFullNetwork(
+    {
+      layout: layoutOf(apdWeights(target.network, settings)),
+      steps: settings.steps,
+      rate: warmedUpCosine(settings.learningRate, settings.warmUp, settings.finalLearningRate),
+      key,
+      first: () => firstFactors(target.network, settings, foldIn(key, "components")),
+      compile: (start) => compileApd(target, settings, start, options),
+    },
+    options,
+  );
 }
 
 /** How large factors are at the start, beside what would make all components together as large as a matrix of ordinary weights. */

@@ -1,6 +1,7 @@
 /** `clusters.json`: a clustering as a file, whole or as far as it came. `docs/formats.md` says what is in it. */
 import { z } from "zod";
 import { MechanistError } from "../../error.ts";
+import { readVersioned } from "../../file/versioned.ts";
 import { formatAddress } from "../address.ts";
 import type { ClusterState } from "./cluster.ts";
 import {
@@ -18,7 +19,7 @@ import { type Stability, stabilityOf } from "./stability.ts";
 import { foldIn, keyFromSeed } from "../../tensor/index.ts";
 
 /** The version of the file. */
-export const CLUSTERS_SCHEMA = 1;
+const CLUSTERS_SCHEMA = 1;
 
 const index = z.int().min(0);
 const pairs = z.array(z.tuple([index, index]));
@@ -181,23 +182,8 @@ export interface StoredClustering {
  * @throws `BadFile` where it is none; `NewerSchema` where a newer Mechanist wrote it
  */
 export function parseClusters(text: string, where: string): StoredClustering {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw new MechanistError("BadFile", `${where}: expected JSON, got something half-written`, {}, { cause });
-  }
-  const version = (content as { schema?: unknown } | null)?.schema;
-  if (typeof version === "number" && version > CLUSTERS_SCHEMA) {
-    throw new MechanistError("NewerSchema", `${where}: expected schema ${CLUSTERS_SCHEMA}, got ${version}`);
-  }
-  const read = clustersFile.safeParse(content);
-  if (!read.success) {
-    const issue = read.error.issues[0]!;
-    const place = issue.path.join(".") || "content";
-    throw new MechanistError("BadFile", `${where}: ${place}: ${issue.message.toLowerCase()}`);
-  }
-  const { settings, subject, finished, components, members, shuffled, partial } = read.data;
+  const read = readVersioned(text, where, clustersFile, CLUSTERS_SCHEMA);
+  const { settings, subject, finished, components, members, shuffled, partial } = read;
   return {
     settings,
     subject,

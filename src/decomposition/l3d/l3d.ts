@@ -2,11 +2,11 @@
 import { type NamedValues, type Stepper, values } from "../../engine/index.ts";
 import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
 import { foldIn, type Key, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
-import { adamWScalars } from "../../training/adamw.ts";
-import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
+import type { LoopOptions, StageResult } from "../../training/loop.ts";
+import { compileOptimisation } from "../../training/optimise.ts";
+import { runFullNetwork } from "../full-network/run.ts";
 import { layoutOf } from "../../training/parameters.ts";
-import { cosineSchedule, scheduleAt } from "../../training/schedule.ts";
+import { cosineSchedule } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
 import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
 import { directionWeights, normalisedDirections } from "./directions.ts";
@@ -27,36 +27,19 @@ export function l3dWeights(
 }
 
 /** Finds the directions. */
-export async function l3d(
-  target: DecompositionTarget,
-  settings: L3dSettings,
-  options: LoopOptions = {},
-): Promise<L3dResult> {
-  const layout = layoutOf(l3dWeights(target.network, settings));
+export function l3d(target: DecompositionTarget, settings: L3dSettings, options: LoopOptions = {}): Promise<L3dResult> {
   const key = keyFromSeed(settings.seed);
-  const start = options.resume?.tensors ?? firstDirections(target.network, settings, foldIn(key, "components"));
-  const rate = cosineSchedule(settings.learningRate, settings.finalLearningRate);
-  const stepKey = foldIn(key, "steps");
-  const stepper = await compileL3d(target, settings, start, options);
-  try {
-    const { tensors, ...result } = await runStage(
-      {
-        name: "decompose",
-        stepper,
-        from: options.resume?.step ?? 0,
-        steps: settings.steps,
-        inputsAt: (step) => ({
-          key: foldIn(stepKey, step),
-          scalars: adamWScalars(step + 1, scheduleAt(rate, step, settings.steps)),
-        }),
-        tensors: savedState(layout),
-      },
-      options,
-    );
-    return { ...result, components: weightsIn(tensors) };
-  } finally {
-    await stepper.dispose();
-  }
+  return runFullNetwork(
+    {
+      layout: layoutOf(l3dWeights(target.network, settings)),
+      steps: settings.steps,
+      rate: cosineSchedule(settings.learningRate, settings.finalLearningRate),
+      key,
+      first: () => firstDirections(target.network, settings, foldIn(key, "components")),
+      compile: (start) => compileL3d(target, settings, start, options),
+    },
+    options,
+  );
 }
 
 /** Directions before anything has been learnt: the entries of factors from N(0, 1/√rows); `V_in` begins as `V_out`, its inverse were they orthogonal. */
