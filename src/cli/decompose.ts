@@ -1,6 +1,6 @@
 /** `mechanist decompose`: a trained network taken apart, in a folder of its own that needs no other. */
 import { decompose, type DecomposeDocument, resolveMethod } from "../decomposition/methods.ts";
-import type { NamedValues } from "../engine/values.ts";
+import { expectFinite, type NamedValues } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import { judge, type Verdict } from "../evidence/judge.ts";
 import type { DecomposeRecord } from "../run/document.ts";
@@ -10,7 +10,7 @@ import { effectiveStatus } from "../run/process.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { Checkpoint } from "../training/loop.ts";
 import { describeRun, rate } from "./describe-run.ts";
-import { decomposeDocumentOf, trainDocumentOf } from "./documents.ts";
+import { decomposeDocumentOf, fromFile, trainDocumentOf } from "./documents.ts";
 import { interruptible } from "./interrupt.ts";
 import { placementFrom, readConfig, type RunOptions, settingsGiven } from "./options.ts";
 import { record, type RecordOptions } from "./record.ts";
@@ -99,7 +99,7 @@ async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<
   return { document, weights: await trainedWeights(source), preset, keys: Object.keys(set) };
 }
 
-/** @throws `BadFile` when the training has not ended, or ended with something else than the network */
+/** @throws `BadFile` when the training has not ended, or ended with something else than a network of finite numbers */
 export async function trainedWeights(source: RunFolder): Promise<NamedValues> {
   const status = effectiveStatus(source.record);
   if (status !== "finished") {
@@ -113,7 +113,11 @@ export async function trainedWeights(source: RunFolder): Promise<NamedValues> {
   const latest = await source.checkpoints.latest(({ step, tensors }) =>
     expectTrainState(where(step), document, tensors),
   );
-  return networkWeights(where(latest.step), document, latest.tensors);
+  const weights = networkWeights(where(latest.step), document, latest.tensors);
+  fromFile(where(latest.step), () => {
+    for (const [name, tensor] of Object.entries(weights)) expectFinite(name, tensor);
+  });
+  return weights;
 }
 
 /** A folder for a decomposition that begins. */

@@ -39,6 +39,12 @@ export interface Method {
   objection(target: TrainDocument): string | undefined;
   /** The presets for a network it can take apart; the same names for every one. */
   presets(target: TrainDocument): Readonly<Record<string, Preset>>;
+  /**
+   * Refuses settings that contradict one another or the network.
+   *
+   * @throws `BadArgument` or `UnknownName`, in one line
+   */
+  check(document: DecomposeDocument): void;
   run(
     document: DecomposeDocument,
     weights: NamedValues,
@@ -72,7 +78,11 @@ export function methodNamed(name: string): Method {
   return named("method", name, METHODS);
 }
 
-/** Fills a document in: the preset's settings, then each of `set`'s, then the schema's defaults for the rest. */
+/**
+ * Fills a document in: the preset's settings, then each of `set`'s, then the schema's defaults for the rest.
+ *
+ * @throws `BadArgument` or `UnknownName` for settings that contradict one another or the network
+ */
 export function resolveMethod(
   name: string,
   options: {
@@ -89,7 +99,14 @@ export function resolveMethod(
   const preset = options.preset ?? "default";
   const chosen = named(`${name} preset`, preset, method.presets(options.target));
   const settings = settingsFrom(name, method.schema, chosen.settings, options.set ?? {});
-  return { method: name, preset, settings: settings as DecomposeDocument["settings"], target: options.target };
+  const document = {
+    method: name,
+    preset,
+    settings: settings as DecomposeDocument["settings"],
+    target: options.target,
+  };
+  method.check(document);
+  return document;
 }
 
 /** Takes the network of a document apart. */

@@ -88,6 +88,21 @@ describe("what was asked for: exit 2", () => {
       ["decompose", "net", "--set", "component=3"],
       "spd settings: expected components, got component",
     ],
+    [
+      "a site that is not there",
+      ["decompose", "net", "--set", "sites=linear3", "--out", "new"],
+      "site: expected linear1, got linear3",
+    ],
+    [
+      "settings that contradict one another",
+      ["decompose", "net", "--set", "persistentScope=pool", "--out", "new"],
+      "persistentScope: expected persistentRecon or mergedRecon above 0 for a pool of adversaries, got 0 of both",
+    ],
+    [
+      "a paper's language model on a toy",
+      ["decompose", "net", "--method", "tpd", "--preset", "css-4l", "--set", "targetFeatures=1", "--out", "new"],
+      /^tpd preset css-4l: expected a network with sites \*\.W_Q, .*, got one with linear1, linear2$/,
+    ],
     ["a decomposition taken apart", ["decompose", "parts"], /^parts: expected a train run, got a decomposition/],
     ["a network judged", ["judge", "net"], "net: expected a decomposition, got a train run"],
     [
@@ -228,6 +243,21 @@ describe("what a path holds: exit 3", () => {
     const wrong = { ...tensors, [name]: values("odd", [1], [0]) };
     writeFileSync(path, writeSafetensors(wrong, metadata));
     expectRefusal(await command(dir, ...args), 3, message);
+    expect(existsSync(join(dir, "new"))).toBe(false);
+  });
+
+  test("a network with a NaN is refused with its first index, before a folder is made", async () => {
+    const dir = spoiltCopy();
+    const path = lastCheckpoint(join(dir, "net"));
+    const { tensors, metadata } = readSafetensors(readFileSync(path));
+    const data = Float32Array.from(tensors.W!.data);
+    data[5] = Number.NaN;
+    writeFileSync(path, writeSafetensors({ ...tensors, W: { ...tensors.W!, data } }, metadata));
+    expectRefusal(
+      await command(dir, "decompose", "net", "--out", "new"),
+      3,
+      /step-000060\.safetensors: W: expected finite numbers, got NaN first at feature 2, hidden 1$/,
+    );
     expect(existsSync(join(dir, "new"))).toBe(false);
   });
 

@@ -1,5 +1,6 @@
 /** What a method is given: a network, its weights, and the data it is taken apart on. */
 import type { NamedValues } from "../../engine/index.ts";
+import { MechanistError } from "../../error.ts";
 import { type Network, withSites } from "../../network/network.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TrainDocument } from "../../training/target.ts";
@@ -50,4 +51,16 @@ export function objectionTo(document: TrainDocument): string | undefined {
   return networkOf(document, "").input.axes.includes("pos")
     ? "a network without positions, tms for instance"
     : undefined;
+}
+
+/** What a number of factors contradicts; nothing where some matrix has that rank. */
+export function factorsComplaint(network: Network, factors: number): string | undefined {
+  const rank = Math.max(...network.sites.map(({ dIn, dOut }) => Math.min(dIn, dOut)));
+  return factors > rank ? `factors: expected at most ${rank}, the largest rank of a matrix, got ${factors}` : undefined;
+}
+
+/** Refuses settings for the first complaint there is. */
+export function expectNone(method: string, complaints: readonly (string | undefined)[]): void {
+  const first = complaints.find((complaint) => complaint !== undefined);
+  if (first !== undefined) throw new MechanistError("BadArgument", `${method} ${first}`);
 }

@@ -1,6 +1,6 @@
 /** L3D as an entry in the table of methods. */
 import type { DecomposeDocument, Method } from "../methods.ts";
-import { decompositionTarget, networkOf, objectionTo } from "../full-network/target.ts";
+import { decompositionTarget, expectNone, factorsComplaint, networkOf, objectionTo } from "../full-network/target.ts";
 import { L3dDecomposition } from "./l3d-decomposition.ts";
 import { l3d } from "./l3d.ts";
 import { l3dPresets } from "./presets.ts";
@@ -13,6 +13,10 @@ export const l3dMethod: Method = {
   schema: l3dSettings,
   objection: objectionTo,
   presets: (target) => l3dPresets(networkOf(target, "")),
+  check: (document) => {
+    const { sites, factors } = settingsOf(document);
+    expectNone("l3d", [factorsComplaint(networkOf(document.target, sites), factors)]);
+  },
   run: async (document, weights, options) => {
     const settings = settingsOf(document);
     return l3d(await decompositionTarget(document.target, weights, settings), settings, options);

@@ -3,11 +3,13 @@ import type { NamedValues } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
 import { identityAt, withIdentities } from "../../network/identities.ts";
 import { type Network, withSites, withTies } from "../../network/network.ts";
+import { fitsPattern } from "../../network/site-patterns.ts";
 import type { Preset } from "../../settings.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { TrainDocument } from "../../training/target.ts";
 import { targetNamed } from "../../training/targets.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
+import { expectFitting } from "./complaints.ts";
 import { importanceFunction } from "./importance/settings.ts";
 import { ParameterDecomposition } from "./parameter-decomposition.ts";
 import { type DecompositionTarget, decomposeParameters } from "./run.ts";
@@ -29,12 +31,17 @@ export function parameterMethod({ summary, presets, complaint }: ParameterMethod
     schema: parameterSettings,
     objection: (target) => (networkOf(target).sites.length > 0 ? undefined : "a network with matrices to take apart"),
     presets: (target) => presets(networkOf(target)),
-    run: async (document, weights, options) => {
+    check: (document) => {
       const settings = settingsOf(document);
       const why = complaint?.(settings);
       if (why !== undefined) throw new MechanistError("BadArgument", `${document.method}: ${why}`);
-      return decomposeParameters(await targetOf(document, weights), settings, options);
+      const network = networkOf(document.target);
+      const preset = presets(network)[document.preset];
+      expectSitesOf(document, preset, network);
+      expectFitting(settings, withIdentities(network, settings.identities), networkTakenApart(document));
     },
+    run: async (document, weights, options) =>
+      decomposeParameters(await targetOf(document, weights), settingsOf(document), options),
     open: (document, weights, components) => {
       const network = networkTakenApart(document);
       const settings = settingsOf(document);
@@ -42,6 +49,23 @@ export function parameterMethod({ summary, presets, complaint }: ParameterMethod
       return new ParameterDecomposition(network, weights, components, importance, settings.lowerLeak);
     },
   };
+}
+
+/** Refuses a paper's preset on a network that has none of the sites it speaks of. */
+function expectSitesOf(document: DecomposeDocument, preset: Preset | undefined, network: Network): void {
+  const { method, preset: name } = document;
+  const { componentsAt } = preset?.settings ?? {};
+  if (componentsAt === undefined || componentsAt !== settingsOf(document).componentsAt) return;
+  const patterns = String(componentsAt)
+    .split(",")
+    .filter((entry) => entry !== "")
+    .map((entry) => entry.split("=")[0]!);
+  const names = network.sites.map((site) => site.name);
+  const lacking = patterns.filter((pattern) => !names.some((site) => fitsPattern(pattern, site)));
+  if (lacking.length === 0) return;
+  const some = names.length > 4 ? `${names.slice(0, 4).join(", ")} and ${names.length - 4} more` : names.join(", ");
+  const wanted = `a network with sites ${lacking.join(", ")}`;
+  throw new MechanistError("BadArgument", `${method} preset ${name}: expected ${wanted}, got one with ${some}`);
 }
 
 function settingsOf(document: DecomposeDocument): ParameterSettings {

@@ -13,23 +13,40 @@ import type { ParameterSettings } from "./settings.ts";
 /**
  * How many slots settings ask for at each site.
  *
- * @throws `BadArgument` or `UnknownName` for an entry of `componentsAt` that says nothing about any site
+ * @throws `BadArgument` for an entry of `componentsAt` that is none
  */
 export function slotsAskedFor({ sites }: Network, { components, componentsAt }: ParameterSettings): Slots[] {
-  const names = sites.map(({ name }) => name);
-  const entries = componentsAt === "" ? [] : componentsAt.split(",").map((entry) => entryOf(entry.trim(), names));
+  const entries = entriesOf(componentsAt);
   return sites.map((site) => {
     const last = entries.findLast(({ pattern }) => fitsPattern(pattern, site.name));
     return { site, C: last?.C ?? components };
   });
 }
 
-function entryOf(text: string, sites: readonly string[]): { readonly pattern: string; readonly C: number } {
+/**
+ * Refuses entries of `componentsAt` that say nothing about any site of a network.
+ *
+ * @throws `UnknownName` with the nearest site
+ */
+export function expectPatterns({ sites, furtherSites = [] }: Network, componentsAt: string): void {
+  const names = [...sites, ...furtherSites].map(({ name }) => name);
+  for (const { pattern } of entriesOf(componentsAt)) namesLike("componentsAt", pattern, names);
+}
+
+interface Entry {
+  readonly pattern: string;
+  readonly C: number;
+}
+
+function entriesOf(text: string): Entry[] {
+  return text === "" ? [] : text.split(",").map((entry) => entryOf(entry.trim()));
+}
+
+function entryOf(text: string): Entry {
   const [pattern, count, ...rest] = text.split("=");
   const C = Number(count);
   if (pattern === "" || count === undefined || rest.length > 0 || !Number.isInteger(C) || C < 1 || C > 100_000)
     throw new MechanistError("BadArgument", `componentsAt: expected site=slots from 1 to 100000, got ${text}`);
-  namesLike("componentsAt", pattern!, sites);
   return { pattern: pattern!, C };
 }
 
