@@ -18,8 +18,8 @@ export function namesLike(what: string, pattern: string, names: readonly string[
   const found = names.filter((name) => fitsPattern(pattern, name));
   if (found.length > 0) return found;
   const close = nearest(pattern.replaceAll("*", ""), names);
-  const [some, rest] = [names.slice(0, 8), names.length - 8];
-  const all = rest > 0 ? `${some.join(", ")} or one of ${rest} more` : `one of ${some.join(", ")}`;
+  const shown = names.slice(0, 8).join(", ");
+  const all = names.length > 8 ? `one of ${shown}, … (8 of ${names.length})` : `one of ${shown}`;
   throw new MechanistError("UnknownName", `${what}: expected ${close ?? all}, got ${pattern}`, {
     name: pattern,
     nearest: close,
