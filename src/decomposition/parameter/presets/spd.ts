@@ -59,7 +59,7 @@ export const PUBLISHED: Readonly<Record<string, Preset>> = {
  * pruning of what as good as never matters. `docs/results.md` has them side by side with the published settings.
  */
 export function ownPresets(network: Network): Readonly<Record<"default" | "encoder" | "quick", Preset>> {
-  const settings = network.input.vocab === undefined ? forFeatures(network) : forTokens(network);
+  const [settings, few] = network.input.vocab === undefined ? [forFeatures(network), 2000] : [forTokens(network), 300];
   return {
     default: { summary: "chosen from the network's size", source: "Mechanist", settings },
     encoder: {
@@ -67,7 +67,7 @@ export function ownPresets(network: Network): Readonly<Record<"default" | "encod
       source: "Mechanist",
       settings: { ...settings, sites: network.sites[0]!.name },
     },
-    quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: 2000 } },
+    quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...settings, steps: few } },
   };
 }
 
@@ -97,16 +97,22 @@ function forFeatures(network: Network): Preset["settings"] {
   };
 }
 
-/** Where inputs are tokens, what matters depends on what stands around: importances are predicted by a transformer. */
-function forTokens(network: Network): Preset["settings"] {
-  const rank = Math.max(...network.sites.map(({ dIn, dOut }) => Math.min(dIn, dOut)));
+/**
+ * Where inputs are tokens, what matters depends on what stands around: importances are predicted by a transformer. A divergence counts the
+ * positions at which the network answers, importances are counted at all of them: where it answers at the last alone, the pressure is that
+ * of each answer nevertheless.
+ */
+function forTokens({ sites, answersAt, input: { context = 1 } }: Network): Preset["settings"] {
+  const rank = Math.max(...sites.map(({ dIn, dOut }) => Math.min(dIn, dOut)));
+  const positionsAnAnswer = answersAt === "last" ? context : 1;
+  const importanceDModel = rank > 32 ? 64 : 32;
   return {
     components: Math.ceil(1.5 * rank),
     importance: "transformer",
-    importanceDModel: 64,
+    importanceDModel,
     importanceBlocks: 1,
     importanceHeads: 4,
-    importanceDMlp: 256,
+    importanceDMlp: 4 * importanceDModel,
     stochasticRecon: 0,
     layerwiseRecon: 0,
     subsetRecon: 0.5,
@@ -115,14 +121,14 @@ function forTokens(network: Network): Preset["settings"] {
     faithfulness: 100,
     relativeFaithfulness: true,
     penalty: "smooth-l0",
-    importanceMinimality: 1e-3,
+    importanceMinimality: 5e-4 * positionsAnAnswer,
     importanceRise: 0.2,
-    frequencyMinimality: 0.5,
+    frequencyMinimality: 1,
     frequencyReference: 0,
     frequencyOf: "penalty",
-    batch: 64,
-    steps: 5000,
-    learningRate: 1e-3,
+    batch: 32,
+    steps: 3000,
+    learningRate: 3e-3,
     finalLearningRate: 0.1,
     clipNorm: 1,
     pruneBelow: 1e-5,
