@@ -1,6 +1,6 @@
 /** Many decompositions of one network in one folder, each a run of its own; those that are there already are not made again. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { MechanistError } from "../error.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { RunFolder } from "../run/folder.ts";
@@ -44,8 +44,9 @@ export async function decomposeMany(
   const runs: RunFolder[] = [];
   for (const [i, { name, set }] of members.entries()) {
     terminal.remark(`${name}, ${i + 1} of ${members.length}`);
-    const own = { ...options, set: [...(options.set ?? []), ...set], out: join(path, name), resume: true };
+    const out = join(path, name);
+    const own = { ...options, set: [...(options.set ?? []), ...set], out, resume: existsSync(join(out, "run.json")) };
     runs.push(await decomposeOne(given, own, terminal, signal));
   }
-  return { path, runs };
+  return { path: resolve(path), runs };
 }

@@ -29,7 +29,7 @@ const TIME_TO_LEAVE = 0.15;
 /** Known mechanisms of more inputs than this take too long to look at. */
 const MOST_INPUTS = 128;
 /** A run of fewer steps has no course to speak of. */
-const SHORTEST = 100;
+const SHORTEST = 250;
 /** Over how many recorded steps losses are averaged. */
 const RECENT = 10;
 
