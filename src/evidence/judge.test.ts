@@ -14,12 +14,13 @@ import {
 } from "../../test/evidence/subjects.ts";
 import { wholeNumbers } from "../data/draws.ts";
 import { sparseFeatures } from "../data/sparse-feature.ts";
+import { decompose, resolveMethod } from "../decomposition/methods.ts";
 import type { NamedValues } from "../engine/index.ts";
 import { toyTransformer } from "../network/transformer/config.ts";
 import { transformer } from "../network/transformer/transformer.ts";
-import { resolveTarget, targetNamed } from "../training/targets.ts";
+import { resolveTarget, targetNamed, train } from "../training/targets.ts";
 import type { DataSource } from "./fresh-data.ts";
-import { judgeDecomposition, type JudgeOptions, type Verdict } from "./judge.ts";
+import { judge, judgeDecomposition, type JudgeOptions, type Verdict } from "./judge.ts";
 
 const options: JudgeOptions = { threads: 1 };
 
@@ -145,3 +146,15 @@ describe("on a language model", () => {
     expect(verdict.regimes.ciMasked.divergence).toBeCloseTo(verdict.regimes.zero.divergence, 6);
   }, 60_000);
 });
+
+test("a targeted decomposition is not asked for what the whole network's would be", async () => {
+  const target = resolveTarget("tms", { set: { features: 3, steps: 20 } });
+  const { weights } = await train(target, { threads: 1 });
+  const set = { steps: 5, batch: 32, components: 4, targetFeatures: "1", targetBatch: 32 };
+  const found = await decompose(resolveMethod("tpd", { target, set }), weights, { threads: 1 });
+  const verdict = await judge(found, { threads: 1 });
+  expect(verdict.gate).toBeUndefined();
+  expect(verdict.passed).toBeUndefined();
+  expect(verdict.warnings.map(({ name }) => name)).not.toContain("faithfulness drift");
+  expect(verdict.relativeFaithfulness).toBeGreaterThan(0.01);
+}, 30_000);

@@ -109,7 +109,20 @@ export async function judge(
   const target = targetNamed(name);
   const tables = await target.tables?.(settings);
   const batch: DataSource["batch"] = (size) => target.batch("data", settings, size);
-  return judgeDecomposition(decomposition, { batch, ...(tables && { tables }) }, target.known?.(settings), options);
+  const known = target.known?.(settings);
+  const source = { batch, ...(tables && { tables }) };
+  if (!isTargeted(document.settings)) return judgeDecomposition(decomposition, source, known, options);
+  // It is to explain a part: what a gate asks of the whole would be asked of something else.
+  const { gate: _, ...rest } = known ?? {};
+  const verdict = await judgeDecomposition(decomposition, source, rest, options);
+  return { ...verdict, warnings: verdict.warnings.filter(({ name }) => !WHOLE.has(name)) };
+}
+
+/** Warnings that components do not make up the whole network, which a targeted decomposition does not want. */
+const WHOLE: ReadonlySet<string> = new Set(["shrinkage", "faithfulness drift"]);
+
+function isTargeted({ targetFeatures = "", targetPrompts = "" }: Readonly<Record<string, unknown>>): boolean {
+  return targetFeatures !== "" || targetPrompts !== "";
 }
 
 /** The whole verdict on any decomposition of any network. */
