@@ -92,9 +92,9 @@ export function rowsAsParts(network: Network, weights: NamedValues): Record<stri
   );
 }
 
-export const FEATURES = 5;
+const FEATURES = 5;
 /** Slots a site; those beyond the features hold nothing. */
-export const SLOTS = 8;
+const SLOTS = 8;
 
 /** The regular pentagon, with a bias that keeps a single feature's neighbours silent. */
 const directions = Array.from({ length: FEATURES }, (_, i) => (2 * Math.PI * i) / FEATURES).map(

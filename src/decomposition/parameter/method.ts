@@ -83,7 +83,7 @@ function networkTakenApart(document: DecomposeDocument): Network {
 }
 
 /** A network with the sites that settings ask for: some of its own, all identities, tied where they are to be. */
-export function withSitesOf(network: Network, settings: ParameterSettings): Network {
+function withSitesOf(network: Network, settings: ParameterSettings): Network {
   const { sites, identities, tied } = settings;
   const inserted = withIdentities(network, identities);
   const points = identities === "" ? [] : identities.split(",").map((point) => identityAt(point.trim()));
