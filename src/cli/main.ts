@@ -67,10 +67,8 @@ function commands(host: Host): Command {
       .option("--steps <n>", "optimiser steps; short for --set steps=n")
       .option("--seed <n>", "random seed; short for --set seed=n")
       .option("--out <dir>", "the run's folder; without it, one in ./runs")
-      .option(
-        "--resume",
-        "go on with a run that stopped, to the same bits as if it had not; begin it if there is none",
-      );
+      .option("--resume", "go on with a run that stopped, to the same bits as if it had not; begin it if there is none")
+      .option("--memory <MiB>", "the most memory its steps may take; without it, what is free");
   const onDevice = (made: Command): Command =>
     made
       .option("--device <name>", "cpu, cuda, webgpu, coreml or dml")

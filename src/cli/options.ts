@@ -9,6 +9,7 @@ import type { CommonOptions } from "./main.ts";
 export interface DeviceOptions extends CommonOptions {
   readonly device?: string;
   readonly threads?: string;
+  readonly memory?: string;
 }
 
 /** What a run is made with. */
@@ -24,17 +25,24 @@ export interface RunOptions extends DeviceOptions {
 export interface Placement {
   readonly device: Device;
   readonly threads?: number;
+  /** Bytes. */
+  readonly memoryLimit?: number;
 }
 
 /** The device and threads asked for; those of `before` where nothing is asked. */
 export function placementFrom(
-  { device, threads }: DeviceOptions,
+  { device, threads, memory }: DeviceOptions,
   before?: { readonly device: string; readonly threads: number | null },
 ): Placement {
   const here = Object.fromEntries(DEVICES.filter((name) => name !== "wasm").map((name) => [name, name]));
   const wanted = device ?? before?.device ?? defaultDevice();
   const count = threads === undefined ? (before?.threads ?? undefined) : wholeNumber("--threads", threads, 1, 1024);
-  return { device: named("device", wanted, here), ...(count !== undefined && { threads: count }) };
+  const limit = memory === undefined ? undefined : wholeNumber("--memory", memory, 1, 2 ** 30) * 2 ** 20;
+  return {
+    device: named("device", wanted, here),
+    ...(count !== undefined && { threads: count }),
+    ...(limit !== undefined && { memoryLimit: limit }),
+  };
 }
 
 /** A whole number within bounds. */

@@ -1,4 +1,5 @@
 /** Doing a run while keeping it on disk: metrics and checkpoints as they come, and in the end what became of it. */
+import { freemem } from "node:os";
 import { expectFinite } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { RunRecord } from "../run/document.ts";
@@ -31,11 +32,18 @@ export async function record<T>(
   work: (options: LoopOptions) => Promise<Outcome<T>>,
 ): Promise<T> {
   const log = await run.metricsLog(resume?.step ?? 0);
+  let memoryBytes: number | undefined;
   try {
     const { value, result } = await work({
+      memoryLimit: process.availableMemory?.() ?? freemem(),
       ...placement,
       signal,
       ...(resume && { resume }),
+      onMemory: (bytes) => {
+        // Of several stages the first takes the most: components only leave.
+        if (memoryBytes === undefined) terminal.remark(`its steps take about ${gibibytes(bytes)} of memory`);
+        memoryBytes ??= bytes;
+      },
       onProgress: (progress) => terminal.progress(progress),
       onMetrics: (row) => log.append(row),
       onCheckpoint: async (checkpoint) => {
@@ -46,7 +54,7 @@ export async function record<T>(
         await run.checkpoints.save(checkpoint);
       },
     });
-    await run.update({ status: "finished", result });
+    await run.update({ status: "finished", result: { ...result, ...(memoryBytes !== undefined && { memoryBytes }) } });
     return value;
   } catch (error) {
     // A disk that took no checkpoint may not take this either; the first error is the one to tell.
@@ -56,6 +64,10 @@ export async function record<T>(
     terminal.clear();
     await log.close();
   }
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
 
 function expectFiniteState({ step, tensors }: Checkpoint): void {

@@ -38,8 +38,12 @@ export interface LoopOptions {
   readonly onMetrics?: (row: MetricsRow) => void | Promise<void>;
   /** Called at every `checkpointEvery`-th step, where a stage stops, and when the run is cancelled. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
+  /** Told before steps begin what they will take: bytes, beside what the process has. */
+  readonly onMemory?: (bytes: number) => void;
   readonly resume?: Checkpoint;
   readonly device?: Device;
+  /** Bytes; steps that need more are refused before they begin. */
+  readonly memoryLimit?: number;
   readonly threads?: number;
   readonly metricsEvery?: number;
   readonly checkpointEvery?: number;

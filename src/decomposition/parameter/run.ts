@@ -94,6 +94,7 @@ async function decomposeUntil(until: number, plan: Plan, from: Checkpoint, optio
   const left = slots.map(({ site }) => ({ site, C: used[site.name]!.length }));
   const groups = parameterGroups(left, importance, settings);
   const stepper = await compileDecomposition(plan, groups, start, options);
+  options.onMemory?.(stepper.memoryBytes);
   const x = (targeted ?? batch)(targeted ? settings.targetBatch : settings.batch);
   const subject = {
     ...{ network, weights, importance, x, below: settings.pruneBelow, key: foldIn(foldIn(key, "prune"), until) },
