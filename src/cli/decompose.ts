@@ -9,6 +9,7 @@ import { RunFolder } from "../run/folder.ts";
 import { effectiveStatus } from "../run/process.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { Checkpoint } from "../training/loop.ts";
+import { weightsIn } from "../training/optimise.ts";
 import { describeRun, rate } from "./describe-run.ts";
 import { decomposeDocumentOf, fromFile, trainDocumentOf } from "./documents.ts";
 import { interruptible } from "./interrupt.ts";
@@ -23,10 +24,16 @@ import { expectDecomposeState, expectTrainState, networkWeights } from "./weight
 export interface DecomposeOptions extends RunOptions {
   readonly method: string;
   readonly config?: string;
+  /** A folder of components that were made elsewhere. */
+  readonly from?: string;
 }
 
 export async function decomposeCommand(given: string, options: DecomposeOptions, terminal: Terminal): Promise<void> {
-  const run = await interruptible(terminal, ({ signal }) => decomposeOne(given, options, terminal, signal));
+  const run = await interruptible(terminal, ({ signal }) =>
+    options.from === undefined
+      ? decomposeOne(given, options, terminal, signal)
+      : importOne(given, { ...options, from: options.from }, terminal, signal),
+  );
   const result = run.record.result ?? {};
   terminal.document("decompose", { ...describeRun(run), ...result });
   terminal.print(summary(run.name, run.path, result));
@@ -42,6 +49,36 @@ export async function decomposeOne(
   const begun = await startOrResume(await findRun(given), options, terminal);
   if ("document" in begun) await decomposeInto(begun.run, begun, { ...begun, signal, terminal });
   return begun.run;
+}
+
+/** A run of components that were made elsewhere, judged as any other. */
+async function importOne(
+  given: string,
+  options: DecomposeOptions & { readonly from: string },
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<RunFolder> {
+  if (options.resume || options.preset !== undefined || options.config !== undefined || options.set !== undefined)
+    throw new MechanistError(
+      "BadArgument",
+      "--from: expected neither --resume nor settings, which the folder has, got both",
+    );
+  const source = await findRun(given);
+  const { subjectFromPublished } = await import("./published.ts");
+  const weights = await trainedWeights(source);
+  const { document, checkpoint } = await subjectFromPublished(options.from, await trainDocumentOf(source), weights);
+  const placement = placementFrom(options);
+  const run = await newDecomposition(source, { document, weights }, options.out, placement);
+  await record(run, { ...placement, signal, terminal }, async (loop) => {
+    await loop.onCheckpoint?.(checkpoint);
+    terminal.working("judging");
+    const verdict = await judge(
+      { document, weights, components: weightsIn(checkpoint.tensors) },
+      { ...placement, signal },
+    );
+    return { value: verdict, result: { steps: checkpoint.step, stepsPerSecond: null, ...plain(verdict) } };
+  });
+  return run;
 }
 
 /** What a decomposition starts from. */

@@ -80,6 +80,7 @@ function commands(host: Host): Command {
   onDevice(settled(command("decompose <run>", "take a trained network apart")))
     .option("--method <name>", "how: mechanist list methods", "spd")
     .option("--config <file>", "settings from a YAML file; --set goes before them")
+    .option("--from <dir>", "components made elsewhere, in the layout of the SPD repository, instead of training any")
     .option("--seeds <n>", "so many decompositions that differ in their seed alone, in one folder, and what they share")
     .action(async (run: string, options) =>
       options.seeds === undefined
@@ -189,6 +190,11 @@ function commands(host: Host): Command {
     .option("--seed <n>", "of the data", "0")
     .option("--out <dir>", "write the edited network")
     .action(async (run: string, options) => (await import("./edit.ts")).editCommand(run, options, terminal(options)));
+  command("export <run>", "write the components of a decomposition in the layout of the SPD repository")
+    .requiredOption("--out <dir>", "the folder")
+    .action(async (run: string, options) =>
+      (await import("./published.ts")).exportCommand(run, options, terminal(options)),
+    );
   command("open [dir]", "show runs in a page on 127.0.0.1")
     .option("--port <n>", "the port to listen on, or the next free one")
     .action(async (dir: string | undefined, options) =>

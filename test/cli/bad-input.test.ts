@@ -98,11 +98,6 @@ describe("what was asked for: exit 2", () => {
       ["decompose", "net", "--set", "persistentScope=pool", "--out", "new"],
       "persistentScope: expected persistentRecon or mergedRecon above 0 for a pool of adversaries, got 0 of both",
     ],
-    [
-      "a paper's language model on a toy",
-      ["decompose", "net", "--method", "tpd", "--preset", "css-4l", "--set", "targetFeatures=1", "--out", "new"],
-      /^tpd preset css-4l: expected a network with sites \*\.W_Q, .*, got one with linear1, linear2$/,
-    ],
     ["a decomposition taken apart", ["decompose", "parts"], /^parts: expected a train run, got a decomposition/],
     ["a network judged", ["judge", "net"], "net: expected a decomposition, got a train run"],
     [
