@@ -139,7 +139,10 @@ test("positions that a network sums before its matrices are no rows of theirs", 
     ]),
   );
   const small = { steps: 4, batch: 3, components: 3, warmupSteps: 2, importanceDModel: 8, importanceDMlp: 8 };
-  const document = resolveMethod("spd", { target: modular, set: { ...small, pruneBelow: 0 } });
+  const document = resolveMethod("spd", {
+    target: modular,
+    set: { ...small, pruneBelow: 0, pruneEvery: 0, pruneAt: 1 },
+  });
   const { metrics } = await decompose(document, start, { threads: 1 });
   expect(metrics.persistentRecon).toBeGreaterThan(0);
   expect(metrics.subsetRecon).toBeGreaterThan(0);
