@@ -16,7 +16,7 @@ import { type MarkerCircuit, markerCircuit, type MarkerSite } from "./marker-cir
 import { judgeMechanisms, type MechanismVerdict, type SiteMechanisms } from "./mechanisms.ts";
 import { type Reconstruction, reconstruction } from "./reconstruction.ts";
 import { meanFaithfulness, siteFaithfulness } from "./site-faithfulness.ts";
-import { type Symptoms, type Warning, warningsOf } from "./warnings.ts";
+import { isTargeted, ofAPart, type Symptoms, type Warning, warningsOf } from "./warnings.ts";
 
 /** One site's verdict. Of its mechanisms only where they are known. */
 export interface SiteVerdict extends Partial<SiteMechanisms>, Partial<MarkerSite> {
@@ -115,14 +115,7 @@ export async function judge(
   // It is to explain a part: what a gate asks of the whole would be asked of something else.
   const { gate: _, ...rest } = known ?? {};
   const verdict = await judgeDecomposition(decomposition, source, rest, options);
-  return { ...verdict, warnings: verdict.warnings.filter(({ name }) => !WHOLE.has(name)) };
-}
-
-/** Warnings that components do not make up the whole network, which a targeted decomposition does not want. */
-const WHOLE: ReadonlySet<string> = new Set(["shrinkage", "faithfulness drift"]);
-
-function isTargeted({ targetFeatures = "", targetPrompts = "" }: Readonly<Record<string, unknown>>): boolean {
-  return targetFeatures !== "" || targetPrompts !== "";
+  return { ...verdict, warnings: ofAPart(verdict.warnings) };
 }
 
 /** The whole verdict on any decomposition of any network. */

@@ -81,6 +81,19 @@ const FALLS = 0.02;
 /** Fewer recorded steps say nothing of a trend. */
 const TREND = 8;
 
+/** Warnings that components do not make up the whole network, which a targeted decomposition does not want. */
+const OF_THE_WHOLE: readonly WarningName[] = ["shrinkage", "faithfulness drift"];
+
+/** Whether a decomposition's settings ask for a part of the network alone. */
+export function isTargeted({ targetFeatures = "", targetPrompts = "" }: Readonly<Record<string, unknown>>): boolean {
+  return targetFeatures !== "" || targetPrompts !== "";
+}
+
+/** The warnings that concern a decomposition of a part as well. */
+export function ofAPart(warnings: readonly Warning[]): Warning[] {
+  return warnings.filter(({ name }) => !OF_THE_WHOLE.includes(name));
+}
+
 /** What there is cause to warn of. */
 export function warningsOf(symptoms: Symptoms): Warning[] {
   const { sites = {}, history = [] } = symptoms;

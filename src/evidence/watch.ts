@@ -17,7 +17,15 @@ import { batchSize } from "./fresh-data.ts";
 import { ImportanceCounts } from "./importance-counts.ts";
 import { judgeMechanisms } from "./mechanisms.ts";
 import { maskedBy } from "./regimes.ts";
-import { type SiteSymptoms, type SymptomsAtStep, type Warning, type WarningName, warningsOf } from "./warnings.ts";
+import {
+  isTargeted,
+  ofAPart,
+  type SiteSymptoms,
+  type SymptomsAtStep,
+  type Warning,
+  type WarningName,
+  warningsOf,
+} from "./warnings.ts";
 
 /** A look may hold about so many numbers at once: 16 MB. */
 const NUMBERS = 2 ** 22;
@@ -93,11 +101,12 @@ export class Watch {
       const l0 = Object.values(sites).reduce((total, site) => total + (site.l0 ?? 0), 0);
       this.#l0.push({ step, l0 });
     }
-    const found = [
+    const all = [
       ...warningsOf({ stochastic, zero, sites, history: [...this.#trends(), ...this.#l0] }),
       ...warningsOf({ ...this.#losses(), zero }),
       ...(progress >= LATE ? this.#shrinkage(decomposition) : []),
     ];
+    const found = isTargeted(this.#document.settings) ? ofAPart(all) : all;
     const settled = Math.max(SETTLED, Math.min(0.95, this.#expected.importanceRise + TIME_TO_LEAVE));
     return found.filter(({ name }) => {
       if (progress < SETTLING) return EARLY.includes(name);
