@@ -53,17 +53,18 @@ export async function decomposeOne(
 
 /** A run of components that were made elsewhere, judged as any other. */
 async function importOne(
-  given: string,
+  network: string,
   options: DecomposeOptions & { readonly from: string },
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<RunFolder> {
-  if (options.resume || options.preset !== undefined || options.config !== undefined || options.set !== undefined)
+  const { resume, preset, config, set, steps, seed } = options;
+  if (resume || [preset, config, set, steps, seed].some((given) => given !== undefined))
     throw new MechanistError(
       "BadArgument",
-      "--from: expected neither --resume nor settings, which the folder has, got both",
+      "--from: expected neither --resume nor settings, which the folder has, got some",
     );
-  const source = await findRun(given);
+  const source = await findRun(network);
   const { subjectFromPublished } = await import("./published.ts");
   const weights = await trainedWeights(source);
   const { document, checkpoint } = await subjectFromPublished(options.from, await trainDocumentOf(source), weights);

@@ -29,6 +29,8 @@ export async function decomposeMany(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<{ readonly path: string; readonly runs: readonly RunFolder[] }> {
+  if (options.from !== undefined)
+    throw new MechanistError("BadArgument", "--from: expected one decomposition, got a folder of many");
   const source = await findRun(given);
   const path = options.out ?? (await newRunPath(`${source.name}-${options.method}-${kind}`));
   if (

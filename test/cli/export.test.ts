@@ -134,5 +134,12 @@ test("what cannot be read is refused in one line", async () => {
     2,
     "mechanist: good: expected a new or empty folder, got one with files in it\n",
   ]);
+  for (const [more, message] of [
+    [["--steps", "3"], "--from: expected neither --resume nor settings, which the folder has, got some"],
+    [["--seeds", "2"], "--from: expected one decomposition, got a folder of many"],
+  ] as const) {
+    const { status, stderr } = await command(dir, "decompose", "net", "--from", "good", ...more, "--out", "new");
+    expect([status, stderr]).toEqual([2, `mechanist: ${message}\n`]);
+  }
   expect(readdirSync(dir)).not.toContain("new");
 }, 60_000);

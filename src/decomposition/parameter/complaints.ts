@@ -30,7 +30,7 @@ const RECONSTRUCTIONS = [
  *
  * @param network with the sites that are taken apart
  */
-export function complaints(settings: ParameterSettings, network: Network): string[] {
+function complaints(settings: ParameterSettings, network: Network): string[] {
   return [...startComplaints(settings, network), ...lossComplaints(settings, network)];
 }
 
