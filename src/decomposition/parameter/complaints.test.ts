@@ -76,13 +76,6 @@ describe("refused", () => {
       "reconstructions: expected a coefficient above 0, of stochasticRecon, layerwiseRecon, subsetRecon, ciMaskedRecon, unmaskedRecon, adversarialRecon, persistentRecon, mergedRecon, hiddenRecon, got 0 of each",
     ],
     [
-      "pruning again and again without a bound",
-      "spd",
-      toy,
-      { pruneEvery: 0.1, pruneBelow: 0 },
-      "pruneBelow: expected above 0 where pruneEvery is 0.1, got 0",
-    ],
-    [
       "ties where nothing is tied",
       "spd",
       mlp,

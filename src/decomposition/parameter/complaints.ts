@@ -74,8 +74,6 @@ function lossComplaints(settings: ParameterSettings, network: Network): string[]
     );
   if (settings.locality > 0 && !network.sites.some(({ units }) => units !== undefined))
     found.push("locality: expected sites that face neurons or heads, got none");
-  if (settings.pruneEvery > 0 && settings.pruneBelow === 0)
-    found.push(`pruneBelow: expected above 0 where pruneEvery is ${settings.pruneEvery}, got 0`);
   return found;
 }
 
