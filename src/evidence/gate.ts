@@ -71,6 +71,7 @@ const NAMES: Readonly<Record<string, string>> = {
   unmaskedRecon: "divergence without masks",
   adversarialRecon: "divergence under attack",
   l0OverRank: "L0 over the sum of ranks",
+  answer: "the answer's probability",
   answerWithoutPreviousToken: "the answer's probability without previous-token components",
   answerWithoutMatching: "the answer's probability without matching components",
   lossOfAliveAlone: "nats lost by all but the alive components",

@@ -10,6 +10,7 @@ import { resolveTarget, targetNamed, train } from "../training/targets.ts";
 import { contributionCorrelation } from "./contributions.ts";
 import { FreshData } from "./fresh-data.ts";
 import { frequencyGroups, strongestFrequency } from "./frequency-groups.ts";
+import { checkGate } from "./gate.ts";
 import { markerCircuit } from "./marker-circuit.ts";
 
 const random = (network: Network, C: number): Record<string, Parts> =>
@@ -139,6 +140,14 @@ describe("frequencies of modular addition", () => {
 });
 
 describe("induction after a marker", () => {
+  test("a network that knows no answer does not pass for losing none", () => {
+    const { gate } = targetNamed("induction").known!(resolveTarget("induction", { preset: "marker" }).settings)!;
+    const guesses = { answerWithoutPreviousToken: 0.008, answerWithoutMatching: 0.008, lossOfAliveAlone: 0, sites: {} };
+    const judged = (answer: number): readonly string[] => checkGate(gate!, { ...guesses, answer } as never).missed;
+    expect(judged(0.008)).toEqual(["the answer's probability 0.008"]);
+    expect(judged(0.99)).toEqual([]);
+  });
+
   test(
     "needs what its queries and keys read; of components without importance nothing is asked",
     { timeout: 120_000 },

@@ -198,6 +198,9 @@ const asInduction = (settings: TrainDocument["settings"]): InductionSettings =>
  */
 const NEAR_CHANCE = 8;
 
+/** The least probability of the answer with which a network counts as knowing it. */
+const KNOWN = 0.5;
+
 /** The two steps of the circuit, in networks that remember a token after a marker. */
 function knownInduction({ task, layers, vocabulary }: InductionSettings): KnownMechanisms | undefined {
   if (task === "repeat") return { languageModel: {} };
@@ -209,6 +212,8 @@ function knownInduction({ task, layers, vocabulary }: InductionSettings): KnownM
     gate: {
       source: "Mechanist",
       bounds: [
+        // A network that answers nothing has nothing to lose without any of its components.
+        { measure: "answer", least: KNOWN },
         { measure: "answerWithoutPreviousToken", most: NEAR_CHANCE * chance },
         { measure: "answerWithoutMatching", most: NEAR_CHANCE * chance },
         { measure: "lossOfAliveAlone", most: 0.05 },
