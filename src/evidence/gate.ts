@@ -69,6 +69,7 @@ const NAMES: Readonly<Record<string, string>> = {
   solvedSites: "part of the sites without error",
   contributionCorrelation: "correlation of neurons' contributions",
   unmaskedRecon: "divergence without masks",
+  zeroRecon: "divergence of zero ablation",
   adversarialRecon: "divergence under attack",
   l0OverRank: "L0 over the sum of ranks",
   answer: "the answer's probability",

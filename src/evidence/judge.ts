@@ -41,6 +41,8 @@ export interface Verdict
   readonly ciMaskedRecon: number;
   readonly unmaskedRecon: number;
   readonly adversarialRecon: number;
+  /** With every component out. */
+  readonly zeroRecon: number;
   /** Sums over sites: components an input uses, at threshold 0 and at each. */
   readonly l0: number;
   readonly l0ByThreshold: ByThreshold;
@@ -164,6 +166,7 @@ export async function judgeDecomposition(
       ciMaskedRecon: regimes.ciMasked.divergence,
       unmaskedRecon: regimes.unmasked.divergence,
       adversarialRecon: regimes.adversarial.divergence,
+      zeroRecon: regimes.zero.divergence,
       l0,
       l0ByThreshold: byThreshold((threshold) => total((site) => site.counts.l0[threshold])),
       l0OverRank: l0 / total((site) => site.rank),

@@ -101,5 +101,7 @@ export const LANGUAGE_MODEL_GATE: Gate = {
     { measure: "unmaskedRecon", most: 0.01 },
     { measure: "adversarialRecon", most: 2 },
     { measure: "l0OverRank", most: 0.15 },
+    // A network that knows nothing is one whose components are not missed: it says nothing of the method.
+    { measure: "zeroRecon", least: 1 },
   ],
 };
