@@ -3,7 +3,7 @@ import { adversaryStart } from "../src/decomposition/parameter/adversary.ts";
 import { isPersistent, persistentSpecs } from "../src/decomposition/parameter/adversarial-reconstructions.ts";
 import { compileDecomposition, decompositionInputs, firstComponents } from "../src/decomposition/parameter/run.ts";
 import { parameterGroups } from "../src/decomposition/parameter/groups.ts";
-import { importanceFunction } from "../src/decomposition/parameter/importance/settings.ts";
+import { importanceFunction } from "../src/decomposition/parameter/importance/function.ts";
 import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
 import type { NamedValues, StepInputs, Stepper } from "../src/engine/index.ts";
 import { foldIn, keyFromSeed, sizesOf, type Tensor } from "../src/tensor/index.ts";

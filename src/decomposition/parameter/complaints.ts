@@ -7,7 +7,7 @@ import type { Network } from "../../network/network.ts";
 import { namesLike } from "../../network/site-patterns.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { isPersistent } from "./adversarial-reconstructions.ts";
-import { importanceFunction } from "./importance/settings.ts";
+import { importanceFunction } from "./importance/function.ts";
 import type { ParameterSettings } from "./settings.ts";
 import { expectPatterns, slotsAskedFor } from "./slots.ts";
 import { isTargeted, targetedBatch } from "./targeted.ts";

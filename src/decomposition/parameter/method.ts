@@ -10,7 +10,7 @@ import type { TrainDocument } from "../../training/target.ts";
 import { targetNamed } from "../../training/targets.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
 import { expectFitting } from "./complaints.ts";
-import { importanceFunction } from "./importance/settings.ts";
+import { importanceFunction } from "./importance/function.ts";
 import { ParameterDecomposition } from "./parameter-decomposition.ts";
 import { type DecompositionTarget, decomposeParameters } from "./run.ts";
 import { type ParameterSettings, parameterSettings } from "./settings.ts";

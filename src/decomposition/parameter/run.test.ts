@@ -8,7 +8,7 @@ import { foldIn, gradients, keyFromSeed, randomNormal, sizeOf, type Tensor } fro
 import type { Checkpoint } from "../../training/loop.ts";
 import { resolveTarget, targetNamed } from "../../training/targets.ts";
 import { decompose, resolveMethod } from "../methods.ts";
-import { importanceFunction } from "./importance/settings.ts";
+import { importanceFunction } from "./importance/function.ts";
 import { decompositionObjective } from "./objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
 import { parameterSettings } from "./settings.ts";

@@ -18,7 +18,7 @@ import { isPersistent, persistentSpecs } from "./adversarial-reconstructions.ts"
 import { adversaryScalars, adversaryStart } from "./adversary.ts";
 import { groupScalars, parameterGroups } from "./groups.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
-import { importanceFunction } from "./importance/settings.ts";
+import { importanceFunction } from "./importance/function.ts";
 import { rowsIn } from "./masked-product.ts";
 import { decompositionObjective } from "./objective.ts";
 import { prune } from "./prune.ts";

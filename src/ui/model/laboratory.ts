@@ -3,8 +3,8 @@
  * The network here is the same traced function that was trained, run by the float64 arbiter.
  */
 import { parseAddress } from "../../decomposition/address.ts";
-import { z } from "zod";
-import { importanceFunction, importanceSettings } from "../../decomposition/parameter/importance/settings.ts";
+import { importanceFunction } from "../../decomposition/parameter/importance/function.ts";
+import type { ImportanceSettings } from "../../decomposition/parameter/importance/settings.ts";
 import { ParameterDecomposition } from "../../decomposition/parameter/parameter-decomposition.ts";
 import { interpret, type NamedValues, type Values } from "../../engine/index.ts";
 import { aliveComponents } from "../../evidence/alive.ts";
@@ -91,7 +91,14 @@ export class Laboratory {
       // Components of rank one can be looked at here; of others the page shows what its verdict says.
       if (sites.length === 0) return;
       const apart = { ...network, sites };
-      const importance = importanceFunction(z.object(importanceSettings).parse(settings), apart);
+      // Documents have all settings; those of before there was a choice have gates.
+      const asked = {
+        importance: "gate",
+        gateStart: "normal",
+        importanceHidden: "256",
+        ...settings,
+      } as unknown as ImportanceSettings;
+      const importance = importanceFunction(asked, apart);
       this.#decomposition = new ParameterDecomposition(apart, this.#weights, components, importance);
     }
   }

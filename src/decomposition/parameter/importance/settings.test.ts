@@ -11,7 +11,8 @@ import { transformer } from "../../../network/transformer/transformer.ts";
 import { axisNames, foldIn, input, keyFromSeed, randomNormal, sizeOf, type Tensor } from "../../../tensor/index.ts";
 import { componentWeights, ParameterDecomposition } from "../parameter-decomposition.ts";
 import { chunksOf } from "./chunks.ts";
-import { importanceFunction, importanceSettings } from "./settings.ts";
+import { importanceFunction } from "./function.ts";
+import { importanceSettings } from "./settings.ts";
 
 const schema = z.strictObject(importanceSettings);
 const small = {

@@ -1,13 +1,5 @@
-/** The settings of what predicts importances, and the function that they ask for. */
+/** The settings of what predicts importances; `function.ts` has the function that they ask for. */
 import { z } from "zod";
-import type { Network } from "../../../network/network.ts";
-import { chunksOf } from "./chunks.ts";
-import { globalMlp } from "./global-mlp.ts";
-import type { ImportanceFunction } from "./importance.ts";
-import { layerwiseMlp } from "./layerwise-mlp.ts";
-import { scalarGates } from "./scalar-gate.ts";
-import { chunkwiseTransformer } from "./transformer.ts";
-import { vectorMlps } from "./vector-mlp.ts";
 
 const size = (most: number, what: string): z.ZodInt => z.int().min(1).max(most).describe(what);
 
@@ -49,37 +41,3 @@ export const importanceSettings = {
 };
 
 export type ImportanceSettings = z.infer<z.ZodObject<typeof importanceSettings>>;
-
-/**
- * What predicts importances, as settings ask for it.
- *
- * @param network what is taken apart, with the sites that are
- */
-export function importanceFunction(settings: ImportanceSettings, network: Network): ImportanceFunction {
-  const widths = settings.importanceHidden.split(",").map(Number);
-  switch (settings.importance) {
-    case "gate":
-      return scalarGates(settings.gateWidth, settings.gateStart);
-    case "vector-mlp":
-      return vectorMlps(settings.gateWidth);
-    case "layerwise-mlp":
-      return layerwiseMlp(widths);
-    case "global-mlp":
-      return globalMlp(widths);
-    case "transformer":
-      return transformerOf(settings, network, "all");
-    case "chunkwise-transformer":
-      return transformerOf(settings, network, settings.importanceChunks);
-  }
-}
-
-function transformerOf(settings: ImportanceSettings, network: Network, chunks: string): ImportanceFunction {
-  const shape = {
-    dModel: settings.importanceDModel,
-    blocks: settings.importanceBlocks,
-    heads: settings.importanceHeads,
-    dMlp: settings.importanceDMlp,
-    causal: settings.importanceCausal,
-  };
-  return chunkwiseTransformer(shape, chunksOf(network, chunks, settings.importanceTaps));
-}
