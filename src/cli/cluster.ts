@@ -4,21 +4,17 @@ import { cluster, type ClusterState } from "../decomposition/clustering/cluster.
 import { type ClusterResult, resultOf } from "../decomposition/clustering/document.ts";
 import { costsOf } from "../decomposition/clustering/merge-history.ts";
 import { ClusterFolder, type ClusterIdentity } from "../decomposition/clustering/node-folder.ts";
-import type { SampleSubject } from "../decomposition/clustering/sample.ts";
 import { clusterSettings, samplerFrom } from "../decomposition/clustering/settings.ts";
-import { methodNamed } from "../decomposition/methods.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
 import { clusteringFigure } from "../report/clustering-figure.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
 import { settingsFrom } from "../settings.ts";
-import { targetNamed } from "../training/targets.ts";
-import { openDecomposition } from "./decompose.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
+import { openLatest } from "./open-decomposition.ts";
 import { type DeviceOptions, placementFrom } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
-import { weightsIn } from "../training/optimise.ts";
 
 export interface ClusterCommandOptions extends DeviceOptions {
   readonly alpha?: string;
@@ -42,7 +38,8 @@ export async function clusterCommand(given: string, options: ClusterCommandOptio
   samplerFrom(settings.sampler); // refuses what is none, before anything is opened
   const placement = placementFrom(options);
   const run = await findRun(given);
-  const { subject, step } = await opened(run);
+  const { decomposition, source, step } = await openLatest(run);
+  const subject = { decomposition, ...source };
   const components = subject.decomposition.components.map(({ address }) => address);
   const identity: ClusterIdentity = { subject: { digest: run.record.digest, step }, settings, components };
   const folder = new ClusterFolder(run.path);
@@ -67,21 +64,6 @@ export async function clusterCommand(given: string, options: ClusterCommandOptio
   const about = { run: run.name, path: run.path, step, settings, figure: folder.figurePath };
   terminal.document("cluster", { ...about, ...result });
   terminal.print(described(run, settings.threshold, result));
-}
-
-/** A run's latest checkpoint, which must be whole, with its target's data. */
-async function opened(run: RunFolder): Promise<{ subject: SampleSubject; step: number }> {
-  const { document, weights, check } = await openDecomposition(run);
-  const { step, tensors } = await run.checkpoints.latest(check);
-  const target = targetNamed(document.target.target);
-  const { settings } = document.target;
-  const tables = await target.tables?.(settings);
-  const subject = {
-    decomposition: methodNamed(document.method).open(document, weights, weightsIn(tensors)),
-    batch: (size: number) => target.batch("data", settings, size),
-    ...(tables && { tables }),
-  };
-  return { subject, step };
 }
 
 function announcement({ settings, components }: ClusterIdentity, bytes: number): string {

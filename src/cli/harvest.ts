@@ -1,6 +1,5 @@
 /** `mechanist harvest`: what the components of a decomposition fire on, counted in one pass and kept in its folder. */
 import { freemem } from "node:os";
-import { methodNamed } from "../decomposition/methods.ts";
 import type { Decomposition } from "../decomposition/decomposition.ts";
 import { HARVEST_SCHEMA, type HarvestDocument } from "../harvest/document.ts";
 import { exportNeuronpedia } from "../harvest/node-export.ts";
@@ -15,13 +14,11 @@ import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
 import { settingsFrom } from "../settings.ts";
 import type { TrainDocument } from "../training/target.ts";
-import { targetNamed } from "../training/targets.ts";
-import { openDecomposition } from "./decompose.ts";
 import { duration, shownPath, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
+import { openLatest } from "./open-decomposition.ts";
 import { type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
-import { weightsIn } from "../training/optimise.ts";
 
 export interface HarvestOptions extends DeviceOptions {
   readonly positions?: string;
@@ -71,17 +68,9 @@ export interface Harvested {
 
 /** Opens a run's latest checkpoint, which must be whole, with its target's data. */
 export async function openHarvested(run: RunFolder): Promise<Harvested> {
-  const { document, weights, check } = await openDecomposition(run);
-  const { step, tensors } = await run.checkpoints.latest(check);
-  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
-  const target = targetNamed(document.target.target);
-  const { settings } = document.target;
+  const { decomposition, document, step, target, settings, source: data } = await openLatest(run);
   const tokens = await target.tokens?.(settings);
-  const source = {
-    batch: (size: number) => target.batch("data", settings, size),
-    tables: (await target.tables?.(settings)) ?? {},
-    ...(tokens && { tokens }),
-  };
+  const source = { ...data, tables: data.tables ?? {}, ...(tokens && { tokens }) };
   return { decomposition, source, step, target: document.target };
 }
 

@@ -3,6 +3,7 @@ import type { RankOneDecomposition } from "../circuit/index.ts";
 import type { Decomposition } from "../decomposition/decomposition.ts";
 import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import { MechanistError } from "../error.ts";
+import type { DataSource } from "../evidence/fresh-data.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
 import type { Target, TrainDocument } from "../training/target.ts";
@@ -22,6 +23,27 @@ export interface OpenedDecomposition {
   readonly title: string;
 }
 
+/** What a run's latest checkpoint holds, with the data it is of. */
+export interface LatestDecomposition extends Pick<OpenedDecomposition, "step" | "document" | "target" | "settings"> {
+  readonly decomposition: Decomposition;
+  readonly source: DataSource;
+}
+
+/** Opens a run's latest checkpoint, which must be whole: an older one would answer another question. */
+export async function openLatest(run: RunFolder): Promise<LatestDecomposition> {
+  const { document, weights, check } = await openDecomposition(run);
+  const { step, tensors } = await run.checkpoints.latest(check);
+  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
+  const target = targetNamed(document.target.target);
+  const { settings } = document.target;
+  const tables = await target.tables?.(settings);
+  const source: DataSource = {
+    batch: (size) => target.batch("data", settings, size),
+    ...(tables && { tables }),
+  };
+  return { step, document, decomposition, target, settings, source };
+}
+
 /**
  * Opens the decomposition of a run into rank-one components.
  *
@@ -30,18 +52,15 @@ export interface OpenedDecomposition {
  */
 export async function openRankOne(given: string, command: string): Promise<OpenedDecomposition> {
   const run = await findRun(given);
-  const { document, weights, check } = await openDecomposition(run);
-  const { step, tensors } = await run.checkpoints.latest(check);
-  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
+  const { source: _, ...opened } = await openLatest(run);
+  const { decomposition, document, target, settings } = opened;
   if (!isRankOne(decomposition)) {
     throw new MechanistError(
       "BadArgument",
       `${command}: expected a decomposition into rank-one components, got ${run.name} by ${document.method}`,
     );
   }
-  const target = targetNamed(document.target.target);
-  const { settings } = document.target;
-  return { run, step, document, decomposition, target, settings, title: target.title(settings) };
+  return { ...opened, run, decomposition, title: target.title(settings) };
 }
 
 function isRankOne({ sites, values }: Decomposition): boolean {

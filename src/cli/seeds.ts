@@ -1,6 +1,5 @@
 /** `mechanist decompose --seeds n`: what a decomposition owes to its seed. */
 import { join } from "node:path";
-import { methodNamed } from "../decomposition/methods.ts";
 import {
   type AliveComponents,
   aliveIn,
@@ -12,12 +11,11 @@ import {
 import { writeAtomic } from "../file/node-atomic.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { keyFromSeed } from "../tensor/index.ts";
-import { targetNamed } from "../training/targets.ts";
-import { weightsIn } from "../training/optimise.ts";
-import { type DecomposeOptions, openDecomposition } from "./decompose.ts";
+import type { DecomposeOptions } from "./decompose.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { decomposeMany } from "./many.ts";
+import { openLatest } from "./open-decomposition.ts";
 import { placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -101,14 +99,8 @@ async function compareSeeds(
 }
 
 async function aliveOf(run: RunFolder, options: Parameters<typeof aliveIn>[2]): Promise<AliveComponents> {
-  const { document, weights, check } = await openDecomposition(run);
-  const { tensors } = await run.checkpoints.latest(check);
-  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
-  const { target, settings } = document.target;
-  const tables = await targetNamed(target).tables?.(settings);
-  const batch = (size: number): ReturnType<ReturnType<typeof targetNamed>["batch"]> =>
-    targetNamed(target).batch("data", settings, size);
-  return aliveIn(decomposition, { batch, ...(tables && { tables }) }, options);
+  const { decomposition, source } = await openLatest(run);
+  return aliveIn(decomposition, source, options);
 }
 
 function told(path: string, { seeds, passed, bands, matching }: SeedsResult): string {
