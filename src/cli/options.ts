@@ -106,22 +106,31 @@ export interface Config {
 }
 
 /**
+ * Reads a YAML file.
+ *
+ * @param what says what it should have been, in an error
+ * @throws `MissingFile`; `BadFile` when it is not YAML
+ */
+export async function readYaml(path: string, what: string): Promise<unknown> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new MechanistError("MissingFile", `${path}: expected ${what}, got none`, {}, { cause });
+  });
+  const { parse } = await import("yaml");
+  try {
+    return parse(text);
+  } catch (cause) {
+    const [reason] = String((cause as Error).message).split("\n");
+    throw new MechanistError("BadFile", `${path}: expected YAML, got ${reason}`, {}, { cause });
+  }
+}
+
+/**
  * Reads a YAML file of settings, one a line, with `preset` among them if need be.
  *
  * @throws `MissingFile`; `BadFile` when it is not YAML or not a table of plain values
  */
 export async function readConfig(path: string): Promise<Config> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new MechanistError("MissingFile", `${path}: expected a YAML file of settings, got none`, {}, { cause });
-  });
-  const { parse } = await import("yaml");
-  let content: unknown;
-  try {
-    content = parse(text);
-  } catch (cause) {
-    const [reason] = String((cause as Error).message).split("\n");
-    throw new MechanistError("BadFile", `${path}: expected YAML, got ${reason}`, {}, { cause });
-  }
+  const content = await readYaml(path, "a YAML file of settings");
   if (content === null) return { settings: {} };
   const plain = (value: unknown): boolean => ["number", "string", "boolean"].includes(typeof value);
   if (typeof content !== "object" || Array.isArray(content) || !Object.values(content).every(plain)) {

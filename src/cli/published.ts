@@ -23,6 +23,7 @@ import { targetNamed } from "../training/targets.ts";
 import { openDecomposition, type Subject } from "./decompose.ts";
 import { shownPath } from "./format.ts";
 import type { CommonOptions } from "./main.ts";
+import { readYaml } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 const CONFIG = "final_config.yaml";
@@ -90,22 +91,7 @@ export async function subjectFromPublished(
   weights: NamedValues,
 ): Promise<Subject & { readonly checkpoint: Checkpoint }> {
   const path = join(folder, CONFIG);
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new MechanistError(
-      "MissingFile",
-      `${path}: expected the settings of a decomposition, got none`,
-      {},
-      { cause },
-    );
-  });
-  const { parse } = await import("yaml");
-  let content: unknown;
-  try {
-    content = parse(text);
-  } catch (cause) {
-    const [reason] = String((cause as Error).message).split("\n");
-    throw new MechanistError("BadFile", `${path}: expected YAML, got ${reason}`, {}, { cause });
-  }
+  const content = await readYaml(path, "the settings of a decomposition");
   const file = await stateIn(folder);
   const { tensors } = readSafetensors(await readFile(file), file);
   const whole = targetNamed(target.target).network(target.settings);
