@@ -148,6 +148,11 @@ export class RunnableNetwork {
     this.#refused.set(resolvePoint(this.network, name).name, why);
   }
 
+  /** The same network with other weights, on the same device: shuffled ones for instance, as a null. Dispose of it by itself. */
+  withWeights(weights: NamedValues): RunnableNetwork {
+    return new RunnableNetwork(this.network, weights, this.#options);
+  }
+
   async dispose(): Promise<void> {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
