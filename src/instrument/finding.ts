@@ -5,7 +5,7 @@ export interface Finding {
   /** What `n` counts: `positions`, `examples`. */
   readonly counted: string;
   /** What the null beside each number is. */
-  readonly null: string;
+  readonly nullDescription: string;
   /** What nobody should conclude from the numbers. */
   readonly doesNotEstablish: string;
 }
