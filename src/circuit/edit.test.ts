@@ -75,7 +75,7 @@ describe("an edit", () => {
     const rest = Object.fromEntries(network.sites.map(({ name }) => [name, constant("batch", { batch: rows }, 1)]));
     const feeds = { ...reopened.values, ...weights, x: tokens };
     const found = interpret(
-      { whole: reopened.masked(x, ones, rest), own: network.forward(reopened.tensors, x) },
+      { whole: reopened.masked(x, ones, { remainder: rest }), own: network.forward(reopened.tensors, x) },
       feeds,
     );
     found.own.data.forEach((v, i) => expect(found.whole.data[i]!).toBeCloseTo(v, 8));

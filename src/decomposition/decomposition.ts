@@ -4,7 +4,7 @@
  */
 import type { NamedValues } from "../engine/index.ts";
 import type { Hooks, Network, Site } from "../network/network.ts";
-import { reshape, sizesOf, type Tensor, type Tensors } from "../tensor/index.ts";
+import { cast, greater, reshape, sizesOf, type Tensor, type Tensors } from "../tensor/index.ts";
 
 /** One part of a network. */
 export interface ComponentInfo {
@@ -19,6 +19,19 @@ export interface ComponentInfo {
 
 /** For each site, how much of each component is kept: `C batch`, 1 keeps, 0 removes, in between interpolates. */
 export type Masks = Readonly<Record<string, Tensor<"C batch">>>;
+
+/** What each component carries before it is written, `C m batch` for components of rank m; or one value for all rows, `C m`. */
+export type Carried = Readonly<Record<string, Tensor>>;
+
+/** What else is done to a run with components masked. */
+export interface MaskedOptions {
+  /** What is kept (1) or removed (0) of what is left over at a site: `batch`, or one number for all rows; removed unless given. */
+  readonly remainder?: Readonly<Record<string, Tensor>>;
+  /** What stands in for what is removed, as `carried` gives it: of other inputs, or a mean of them. Nothing (zero) unless given. */
+  readonly instead?: Carried;
+  /** Sees values at hook points on the way. */
+  readonly at?: Hooks["at"];
+}
 
 /** Matrices of one site, each a sum of rank-one factors. */
 export interface Factors {
@@ -44,6 +57,11 @@ export interface Decomposition {
    * `<site>.V` (`d_in C`) and `<site>.U` (`C d_out`) among `tensors`; `componentFactors` answers for both.
    */
   factors?(site: Site): Factors;
+  /**
+   * What `activity` is: a causal importance in [0, 1], or a magnitude from 0 up, the length of what a component writes. A component of
+   * magnitude 0 is out whether it is masked or not; one of importance 0 is not.
+   */
+  readonly measure: "importance" | "magnitude";
   /** How much each component matters on each input: causal importance, |latent|, … `C batch` for each site. */
   activity(x: Tensor): Masks;
   /**
@@ -51,16 +69,32 @@ export interface Decomposition {
    * `C batch` for each site.
    */
   activations?(x: Tensor): Masks;
-  /**
-   * The network's output with components masked.
-   *
-   * A site without masks runs on the network's own weights. `remainder` keeps (1) or removes (0) what is left over; it is
-   * removed unless given. `at` sees values at hook points on the way.
-   */
-  masked(x: Tensor, masks: Masks, remainder?: Readonly<Record<string, Tensor>>, at?: Hooks["at"]): Tensor;
+  /** What each component carries in a run on the network's own weights: what its directions are multiplied with. `C m batch`. */
+  carried(x: Tensor): Carried;
+  /** The network's output with components masked. A site without masks runs as the network itself does. */
+  masked(x: Tensor, masks: Masks, options?: MaskedOptions): Tensor;
 }
 
-/** The matrices of a site's components, factorised. */
+/** How much each component matters on each input, in [0, 1] whatever the family: where `activity` is a magnitude, whether it is above 0. */
+export function importancesOf(decomposition: Decomposition, x: Tensor): Masks {
+  const activity = decomposition.activity(x);
+  if (decomposition.measure === "importance") return activity;
+  return Object.fromEntries(
+    Object.entries(activity).map(([site, strength]) => [site, cast(greater(strength, 0), "f32")]),
+  );
+}
+
+/** Whether components are parts of weight matrices, which can be multiplied out and added up. */
+export function isOfWeights(decomposition: Decomposition): boolean {
+  const { factors, sites, tensors } = decomposition;
+  return factors !== undefined || sites.every(({ name }) => `${name}.V` in tensors && `${name}.U` in tensors);
+}
+
+/**
+ * The matrices of a site's components, factorised.
+ *
+ * @param decomposition one whose components are parts of weight matrices
+ */
 export function componentFactors(decomposition: Decomposition, site: Site): Factors {
   if (decomposition.factors !== undefined) return decomposition.factors(site);
   const [V, U] = [decomposition.tensors[`${site.name}.V`]!, decomposition.tensors[`${site.name}.U`]!];

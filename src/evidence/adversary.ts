@@ -54,7 +54,7 @@ function attackProgram({ decomposition, given }: FreshData, delta: boolean): Rec
   const sources = each((g, site) => input(`source/${site}`, "C", { C: columns(g).C }));
   const remainder = each((_, site) => input(`source/${deltaOf(site)}`, "", {}));
   const masks = each((g, site) => maskFrom(g, sources[site]!));
-  const masked = decomposition.masked(given.x, masks, delta ? remainder : undefined);
+  const masked = decomposition.masked(given.x, masks, delta ? { remainder } : {});
   const error = divergence(network, masked, given.output);
   const wanted: [string, Tensor][] = Object.entries(sources);
   if (delta) wanted.push(...Object.entries(remainder).map(([site, r]): [string, Tensor] => [deltaOf(site), r]));

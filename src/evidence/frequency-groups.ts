@@ -44,7 +44,7 @@ export async function frequencyGroups(data: FreshData, { modulus: p, equals }: K
   const { masks, remainder } = keepInputs(decomposition);
   const [seen, masked] = await Promise.all([
     compile(innerProgram(data, x), options),
-    compile({ logits: logitsAt(decomposition.masked(x, masks, remainder), p) }, options),
+    compile({ logits: logitsAt(decomposition.masked(x, masks, { remainder }), p) }, options),
   ]);
   try {
     const found: NamedValues = await seen.run(values);

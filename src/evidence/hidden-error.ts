@@ -26,8 +26,8 @@ export function hiddenErrors(
     return undefined;
   };
   network.forward(tensors, given.x, { at: into(clean!) });
-  const { masks, remainder } = maskingOf(regime, given);
-  decomposition.masked(given.x, masks, remainder, into(masked!));
+  const { masks, ...rest } = maskingOf(regime, given);
+  decomposition.masked(given.x, masks, { ...rest, at: into(masked!) });
   const seen = hiddenPoints(network).filter((point) => clean![point] !== undefined);
   return Object.fromEntries(
     seen.map((point) => {

@@ -36,7 +36,7 @@ function changeWithout(weights: NamedValues, parts: Parts, x: Values): { change:
     decomposition.masked(
       given,
       { [SITE]: constant("C batch", { C: 1, batch: BATCH }, kept) },
-      { [SITE]: constant("", {}, 1) },
+      { remainder: { [SITE]: constant("", {}, 1) } },
     );
   const own = network.forward(decomposition.tensors, given);
   const found = interpret({ one: run(1), none: run(0), own }, { ...decomposition.values, x });

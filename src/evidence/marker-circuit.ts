@@ -47,7 +47,7 @@ export async function markerCircuit(
   };
   const [own, masked] = await Promise.all([
     compile({ logP: logProbability(given.output) }, data.options),
-    compile({ logP: logProbability(decomposition.masked(given.x, masks, remainder)) }, data.options),
+    compile({ logP: logProbability(decomposition.masked(given.x, masks, { remainder })) }, data.options),
   ]);
   try {
     const answer: NamedValues = { answer: answersOf(x, known.marker) };

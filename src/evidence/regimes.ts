@@ -61,6 +61,6 @@ export function maskingOf(regime: Regime, { importances }: Pick<GivenBatch, "imp
 
 /** The network's output under a regime. */
 export function maskedBy(decomposition: Decomposition, regime: Regime, given: GivenBatch): Tensor {
-  const { masks, remainder } = maskingOf(regime, given);
-  return decomposition.masked(given.x, masks, remainder);
+  const { masks, ...rest } = maskingOf(regime, given);
+  return decomposition.masked(given.x, masks, rest);
 }

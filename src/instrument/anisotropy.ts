@@ -16,7 +16,8 @@ export interface Anisotropy extends Finding {
 export function anisotropy(rows: Rows): Anisotropy {
   const n = rowCount(rows);
   const mean = columnMeans(rows).reduce((total, x) => total + x * x, 0);
-  const variance = centred(rows).data.reduce((total: number, x: number) => total + x * x, 0) / (n - 1);
+  const apart = centred(rows).data as Float64Array;
+  const variance = apart.reduce((total, x) => total + x * x, 0) / (n - 1);
   return {
     meanCosine: meanCosine(rows),
     centredCosine: meanCosine(centred(rows)),

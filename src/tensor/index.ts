@@ -13,7 +13,7 @@ export { contract, einsum } from "./ops/einsum.ts";
 export * from "./ops/softmax.ts";
 export * from "./ops/normalize.ts";
 export * from "./ops/shape.ts";
-export { gather, scatterAdd, takeAlong, topK } from "./ops/gather.ts";
+export { gather, scatterAdd, scatterAlong, takeAlong, topK } from "./ops/gather.ts";
 export { stopGradient, withDerivative } from "./ops/derivative.ts";
 export type { Tensors } from "./gradient.ts";
 export { grad, gradients, valueAndGrad } from "./gradient.ts";

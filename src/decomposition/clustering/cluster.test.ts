@@ -30,6 +30,8 @@ const decomposition: Decomposition = {
   remainder: [],
   values: {},
   tensors: {},
+  measure: "importance",
+  carried: () => ({}),
   activity: (x) => {
     const rows = transpose(x as Tensor<"batch C">, "C batch");
     return { a: slice(rows, "C", 0, 3), b: slice(rows, "C", 3, 6) };

@@ -79,8 +79,8 @@ describe("a decomposition into clusters", () => {
     const remainders = Object.fromEntries(network.sites.map(({ name }) => [name, left]));
     const found = interpret(
       {
-        clusters: clustered.masked(x, { cluster: mask }, { cluster: left }),
-        members: inner.masked(x, own, remainders),
+        clusters: clustered.masked(x, { cluster: mask }, { remainder: { cluster: left } }),
+        members: inner.masked(x, own, { remainder: remainders }),
         whole: clustered.masked(x, {}),
         network: network.forward(inner.tensors, x),
       },

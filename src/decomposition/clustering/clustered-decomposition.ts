@@ -7,11 +7,11 @@
  */
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import type { Hooks, Network, Site } from "../../network/network.ts";
+import type { Network, Site } from "../../network/network.ts";
 import { nearest } from "../../nearest.ts";
 import { concat, constant, gather, max, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
-import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
+import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
 
 /** The name of the one site. */
 const SITE = "cluster";
@@ -29,6 +29,7 @@ export class ClusteredDecomposition implements Decomposition {
   readonly remainder: readonly ComponentInfo[];
   readonly values: NamedValues;
   readonly tensors: Tensors;
+  readonly measure: Decomposition["measure"];
   readonly #inner: Decomposition;
   /** The members of each cluster, and the cluster of each component, both by index. */
   readonly #members: readonly (readonly number[])[];
@@ -44,6 +45,7 @@ export class ClusteredDecomposition implements Decomposition {
     this.network = network;
     this.values = inner.values;
     this.tensors = inner.tensors;
+    this.measure = inner.measure;
     this.#inner = inner;
     this.#members = membersOf(components, clusters);
     this.#clusterOf = new Int32Array(components.length);
@@ -94,10 +96,15 @@ export class ClusteredDecomposition implements Decomposition {
     return { [SITE]: gather(concat(parts, "cluster"), back, "cluster") as Tensor<"C batch"> };
   }
 
-  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
+  /** What the members carry, by their own sites: members of a cluster at several sites carry nothing together. */
+  carried(x: Tensor): Carried {
+    return this.#inner.carried(x);
+  }
+
+  masked(x: Tensor, masks: Masks, { remainder = {}, ...options }: MaskedOptions = {}): Tensor {
     const mask = masks[SITE];
     const rest = remainder[SITE];
-    if (mask === undefined) return this.#inner.masked(x, {}, {}, at);
+    if (mask === undefined) return this.#inner.masked(x, {}, options);
     const sites = this.#innerSites();
     const own: Record<string, Tensor<"C batch">> = {};
     for (const site of sites) {
@@ -106,7 +113,7 @@ export class ClusteredDecomposition implements Decomposition {
       own[site] = gather(mask, indices, "C") as Tensor<"C batch">;
     }
     const left = rest === undefined ? {} : Object.fromEntries(sites.map((site) => [site, rest]));
-    return this.#inner.masked(x, own, left, at);
+    return this.#inner.masked(x, own, { remainder: left, ...options });
   }
 
   /** The sites of the components, in the components' order. */

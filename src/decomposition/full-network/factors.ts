@@ -6,7 +6,7 @@
  * first use, and the other use has their transposes.
  */
 import type { Network, Site, WeightSpec } from "../../network/network.ts";
-import { einsum, mul, rename, sub, sum, type Tensor, type Tensors, transpose } from "../../tensor/index.ts";
+import { add, einsum, mul, rename, sub, sum, type Tensor, type Tensors, transpose } from "../../tensor/index.ts";
 import type { Factors } from "../decomposition.ts";
 
 /** The earlier site of the network that has the same matrix, transposed; nothing where the matrix is a site's own. */
@@ -51,14 +51,21 @@ export function innerActivation(activation: Tensor<"batch d_in">, { V }: Pick<Fa
   return einsum("batch d_in, d_in C m -> C m batch", activation, V);
 }
 
-/** `a Σ_c s_c P_c`, a site's product with only so much of each component; all of each where no mask is given. */
+/**
+ * `a Σ_c s_c P_c`, a site's product with only so much of each component; all of each where no mask is given.
+ *
+ * @param instead what stands in for what is out, `C m batch` or `C m`
+ */
 export function componentProduct(
   activation: Tensor<"batch d_in">,
   factors: Factors,
   mask?: Tensor<"C batch">,
+  instead?: Tensor,
 ): Tensor<"batch d_out"> {
   const inner = innerActivation(activation, factors);
-  const kept = mask === undefined ? inner : mul(inner, mask);
+  const own = mask === undefined ? inner : mul(inner, mask);
+  const kept =
+    mask === undefined || instead === undefined ? own : add(own, mul(instead, sub(1, mask)) as Tensor<"C m batch">);
   return einsum("C m batch, C m d_out -> batch d_out", kept, factors.U);
 }
 

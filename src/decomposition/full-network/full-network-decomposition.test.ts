@@ -71,7 +71,7 @@ describe.each(Object.keys(OPENED))("%s", (method) => {
   const evaluate = (output: Tensor): Values => interpret({ output }, decomposition.values).output;
 
   test("everything and the remainder are the network", () => {
-    const whole = decomposition.masked(x, everywhere(maskOf(1)), everywhere(scalar(1)));
+    const whole = decomposition.masked(x, everywhere(maskOf(1)), { remainder: everywhere(scalar(1)) });
     expectClose(evaluate(whole), evaluate(network.forward(decomposition.tensors, x)), { relative: 1e-12 });
     expectClose(evaluate(decomposition.masked(x, {})), evaluate(network.forward(decomposition.tensors, x)), {
       relative: 1e-15,

@@ -6,12 +6,12 @@
  * masked alone, which asks whether a component needs all of itself.
  */
 import type { NamedValues } from "../../engine/index.ts";
-import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
+import { type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
 import { add, axisSize, einsum, mul, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
-import type { ComponentInfo, Decomposition, Masks, Factors } from "../decomposition.ts";
+import type { Carried, ComponentInfo, Decomposition, Factors, MaskedOptions, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
-import { componentProduct, remainderOf } from "./factors.ts";
+import { componentProduct, innerActivation, remainderOf } from "./factors.ts";
 
 const BITS = 32;
 
@@ -36,6 +36,7 @@ export class FullNetworkDecomposition implements Decomposition {
   readonly remainder: readonly ComponentInfo[];
   readonly values: NamedValues;
   readonly tensors: Tensors;
+  readonly measure = "importance";
   readonly #parts: FullNetworkParts;
 
   /**
@@ -74,15 +75,26 @@ export class FullNetworkDecomposition implements Decomposition {
     return Object.fromEntries(this.sites.map(({ name }) => [name, activity]));
   }
 
-  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
+  carried(x: Tensor): Carried {
+    const found: Record<string, Tensor> = {};
+    this.network.forward(this.tensors, x, {
+      matmul: (site, activation) => {
+        found[site.name] = innerActivation(activation as Tensor<"batch d_in">, this.factors(site));
+        return undefined;
+      },
+    });
+    return found;
+  }
+
+  masked(x: Tensor, masks: Masks, { remainder = {}, instead = {}, at }: MaskedOptions = {}): Tensor {
     return this.network.forward(this.tensors, x, {
       ...(at && { at }),
       matmul: (site, given, W) => {
         const mask = masks[site.name];
         if (mask === undefined) return undefined;
         const activation = given as Tensor<"batch d_in">;
-        const factors = this.#parts.factors(this.tensors, site);
-        const product = componentProduct(activation, factors, mask);
+        const factors = this.factors(site);
+        const product = componentProduct(activation, factors, mask, instead[site.name]);
         const rest = remainder[site.name];
         if (rest === undefined) return product;
         const left = einsum("batch d_in, d_in d_out -> batch d_out", activation, remainderOf(W, factors));

@@ -67,7 +67,7 @@ describe("an embedding's components", () => {
     const found = interpret(
       {
         own: network.forward(decomposition.tensors, x),
-        same: decomposition.masked(x, all(1), left),
+        same: decomposition.masked(x, all(1), { remainder: left }),
         without: decomposition.masked(x, all(1)),
       },
       feeds,
@@ -99,9 +99,11 @@ describe("an embedding's components", () => {
     const { "embed.W_E": _, ...others } = all(1);
     const masks = { ...others, "embed.W_E": constant("C batch", { C, batch: rows }, mask) };
     let seen: Tensor | undefined;
-    decomposition.masked(x, masks, {}, (point, value) => {
-      if (point === "hook_embed") seen = value;
-      return undefined;
+    decomposition.masked(x, masks, {
+      at: (point, value) => {
+        if (point === "hook_embed") seen = value;
+        return undefined;
+      },
     });
     const found = interpret({ seen: seen! }, feeds).seen;
     expect(found.axes).toBe("batch pos d_model");

@@ -20,6 +20,8 @@ export interface SiteMask {
   readonly mask: Tensor<"C batch">;
   /** How much of the remainder stays: `batch`, or one number for all rows; absent, none of it does. */
   readonly remainder?: Tensor;
+  /** What stands in for what components that are out would have carried: `C batch`, or `C`; zero where absent. */
+  readonly instead?: Tensor;
   /** Where it is 0 the row runs on the site's own matrix, where it is 1 on components; absent, all of them do. */
   readonly route?: Tensor<"batch">;
 }
@@ -48,15 +50,23 @@ export function maskedProduct(
   activation: SiteRows,
   parts: Subcomponents,
   W: Tensor<"d_in d_out">,
-  { mask, remainder, route }: SiteMask,
+  { mask, remainder, instead, route }: SiteMask,
 ): Tensor<"batch d_out"> {
   const left = remainder === undefined ? mask : (sub(mask, remainder) as Tensor<"C batch">);
   const kept = route === undefined ? left : mul(left, route);
-  const product = einsum("C batch, C d_out -> batch d_out", mul(innerActivation(activation, parts), kept), parts.U);
+  const own = mul(innerActivation(activation, parts), kept);
+  const carried = instead === undefined ? own : add(own, standIn(instead, mask, route));
+  const product = einsum("C batch, C d_out -> batch d_out", carried, parts.U);
   const share = wholeShare(remainder, route);
   if (share === undefined) return product;
   const whole = ownProduct(activation, W);
   return add(product, mul(whole, share) as Tensor<"batch d_out">);
+}
+
+/** `route · (1 - m) b`: what is carried instead of what is out. */
+function standIn(instead: Tensor, mask: Tensor<"C batch">, route: Tensor<"batch"> | undefined): Tensor<"C batch"> {
+  const out = mul(sub(1, mask), instead) as Tensor<"C batch">;
+  return route === undefined ? out : mul(out, route);
 }
 
 /** How much of `a W` is in the product: `1 - route (1 - δ)`. */

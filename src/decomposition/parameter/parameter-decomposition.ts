@@ -1,15 +1,22 @@
 /** A network taken apart into rank-one subcomponents of its weight matrices, with gates that say when each matters. */
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { mul, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
+import { mul, reshape, sizesOf, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
-import type { ComponentInfo, Decomposition, Masks } from "../decomposition.ts";
+import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
 import type { ImportanceFunction, LowerLeak, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
 import { maskedHooks, type SiteMask } from "./masked-product.ts";
-import { innerActivation, siteRows, subcomponentsOf, subcomponentWeights, withTiesMade } from "./subcomponents.ts";
+import {
+  innerActivation,
+  siteRows,
+  type Subcomponents,
+  subcomponentsOf,
+  subcomponentWeights,
+  withTiesMade,
+} from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
@@ -30,6 +37,7 @@ export class ParameterDecomposition implements Decomposition {
   readonly remainder: readonly ComponentInfo[];
   readonly values: NamedValues;
   readonly tensors: Tensors;
+  readonly measure = "importance";
   readonly importance: ImportanceFunction;
   readonly #lowerLeak: LowerLeak;
 
@@ -87,25 +95,39 @@ export class ParameterDecomposition implements Decomposition {
 
   /** `h_c ‖U_c‖` with `h_c = V_c · a`, which is the same however a subcomponent's length is shared between V and U. */
   activations(x: Tensor): Masks {
-    const found: Record<string, Tensor<"C batch">> = {};
+    return this.#innerActivations(x, (inner, { U }) => mul(inner, sqrt(sum(square(U), "d_out"))));
+  }
+
+  /** `h_c = V_c · a`, `C m batch` with m = 1. */
+  carried(x: Tensor): Carried {
+    return this.#innerActivations(x, (inner) => reshape(inner, "C m batch", { ...sizesOf(inner), m: 1 }));
+  }
+
+  masked(x: Tensor, masks: Masks, { remainder = {}, instead = {}, at }: MaskedOptions = {}): Tensor {
+    const siteMask = (site: string): SiteMask => ({
+      mask: masks[site]!,
+      ...(remainder[site] && { remainder: remainder[site] }),
+      ...(instead[site] && { instead: sum(instead[site], "m") }),
+    });
+    const bySite = Object.fromEntries(Object.keys(masks).map((site) => [site, siteMask(site)]));
+    return this.network.forward(this.tensors, x, { ...(at && { at }), ...maskedHooks(this.tensors, bySite) });
+  }
+
+  /** Something of what each site's subcomponents read in a run on the network's own weights. */
+  #innerActivations<T extends Tensor>(
+    x: Tensor,
+    of: (inner: Tensor<"C batch">, parts: Subcomponents) => T,
+  ): Readonly<Record<string, T>> {
+    const found: Record<string, T> = {};
     this.network.forward(this.tensors, x, {
       matmul: (site, activation) => {
         if (!this.sites.some(({ name }) => name === site.name)) return undefined;
         const parts = subcomponentsOf(this.tensors, site);
-        found[site.name] = mul(innerActivation(siteRows(activation), parts), sqrt(sum(square(parts.U), "d_out")));
+        found[site.name] = of(innerActivation(siteRows(activation), parts), parts);
         return undefined;
       },
     });
     return found;
-  }
-
-  masked(x: Tensor, masks: Masks, remainder: Readonly<Record<string, Tensor>> = {}, at?: Hooks["at"]): Tensor {
-    const siteMask = (site: string): SiteMask => ({
-      mask: masks[site]!,
-      ...(remainder[site] && { remainder: remainder[site] }),
-    });
-    const bySite = Object.fromEntries(Object.keys(masks).map((site) => [site, siteMask(site)]));
-    return this.network.forward(this.tensors, x, { ...(at && { at }), ...maskedHooks(this.tensors, bySite) });
   }
 }
 

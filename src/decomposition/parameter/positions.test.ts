@@ -50,7 +50,7 @@ describe("a transformer", () => {
 
   test("with every component and the remainder is the network itself", () => {
     const left = Object.fromEntries(network.sites.map(({ name }) => [name, constant("batch", { batch: rows }, 1)]));
-    const whole = decomposition.masked(x, all(1), left);
+    const whole = decomposition.masked(x, all(1), { remainder: left });
     const own = network.forward(decomposition.tensors, x);
     const found = interpret({ whole, own }, feeds);
     found.own.data.forEach((value, i) => expect(found.whole.data[i]!).toBeCloseTo(value, 10));
@@ -70,8 +70,8 @@ describe("a transformer", () => {
     });
     // Component 1 at position 1 of the second example.
     const out = {
-      own: decomposition.masked(x, masks(undefined), left),
-      cut: decomposition.masked(x, masks(rows + 4), left),
+      own: decomposition.masked(x, masks(undefined), { remainder: left }),
+      cut: decomposition.masked(x, masks(rows + 4), { remainder: left }),
     };
     const found = interpret(out, feeds);
     const changed = Array.from(found.own.data, (value, i) => Math.abs(value - found.cut.data[i]!) > 1e-9);

@@ -86,7 +86,7 @@ describe("pruning", () => {
     const masks = every("C batch", { C, batch: 3 }) as Masks;
     const program: Record<string, Tensor> = {
       ...decomposition.activity(x),
-      whole: decomposition.masked(x, masks, every("batch", { batch: 3 })),
+      whole: decomposition.masked(x, masks, { remainder: every("batch", { batch: 3 }) }),
       target: network.forward(decomposition.tensors, x),
     };
     const { linear1, linear2, whole, target } = interpret(program, decomposition.values);

@@ -84,7 +84,7 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: string): Tensor {
 }
 
 /** Zeros shaped as `like`, with `values` added along `axis` at `indices`: the transpose of `takeAlong`. */
-function scatterAlong(values: Tensor, indices: Tensor, axis: string, like: Tensor): Tensor {
+export function scatterAlong(values: Tensor, indices: Tensor, axis: string, like: Tensor): Tensor {
   return node({
     op: "scatterAlong",
     inputs: [values, indices],

@@ -156,7 +156,7 @@ export class Laboratory {
       const out = gone.some((address) => address.site === site && address.component === "remainder");
       return [site, scalar(out ? 0 : 1)] as const;
     });
-    return decomposition.masked(x, Object.fromEntries(masks), Object.fromEntries(remainder));
+    return decomposition.masked(x, Object.fromEntries(masks), { remainder: Object.fromEntries(remainder) });
   }
 
   #parts(site: Site, found: Values): SiteParts {
