@@ -2,7 +2,7 @@
  * A matrix `A B` of low rank that is never multiplied out (TransformerLens, "FactoredMatrix"): the circuits of a head are matrices between
  * tokens, of vocabulary by vocabulary, whose rank is that of the head. In float64.
  */
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { EigenvalueDecomposition, type Matrix } from "ml-matrix";
 import { MechanistError } from "../error.ts";
 
 export class FactoredMatrix {
