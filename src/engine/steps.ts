@@ -53,6 +53,8 @@ export interface Stepper {
   readonly stepsPerCall: number;
   /** Takes `inputs.length` steps, at most `stepsPerCall`; answers each metric's value at each of them. */
   advance(inputs: readonly StepInputs[]): Promise<Record<string, Float32Array>>;
+  /** Puts other numbers in the place of inputs that stay the same from step to step. */
+  refill(fixed: NamedValues): Promise<void>;
   /** A copy of the state as it is now. */
   state(): NamedValues;
   /** Time spent since the start. */
@@ -204,7 +206,7 @@ class SessionStepper implements Stepper {
   readonly #session: Session;
   readonly #parts: Parts;
   readonly #looped: boolean;
-  readonly #fixed: Record<string, OrtTensor>;
+  readonly #fixed: Record<string, OrtTensor> = {};
   /** Two sets of buffers for the state; each call reads one and writes the other. */
   #current: Record<string, OrtTensor>;
   #spare: Record<string, OrtTensor>;
@@ -217,7 +219,6 @@ class SessionStepper implements Stepper {
     stepsPerCall: number,
     memoryBytes: number,
     buffers: readonly [Record<string, OrtTensor>, Record<string, OrtTensor>],
-    fixed: Record<string, OrtTensor>,
   ) {
     this.#session = session;
     this.#parts = parts;
@@ -225,7 +226,6 @@ class SessionStepper implements Stepper {
     this.stepsPerCall = stepsPerCall;
     this.memoryBytes = memoryBytes;
     [this.#current, this.#spare] = buffers;
-    this.#fixed = fixed;
     this.#stacks = new Map(parts.perStep.map((x) => [x, arrayFor(x.dtype, stepsPerCall * sizeOf(x.shape))]));
   }
 
@@ -245,13 +245,24 @@ class SessionStepper implements Stepper {
       current[name] = await toOrt(now.dtype, now.shape, held);
       spare[name] = await toOrt(now.dtype, now.shape, arrayFor(now.dtype, sizeOf(now.shape)));
     }
-    const fixed: Record<string, OrtTensor> = {};
-    for (const x of parts.fixed) {
-      const given = options.fixed?.[x.attributes.name];
+    const stepper = new SessionStepper(session, parts, looped, stepsPerCall, memoryBytes, [current, spare]);
+    await stepper.#fix(parts.fixed, options.fixed ?? {});
+    return stepper;
+  }
+
+  async refill(fixed: NamedValues): Promise<void> {
+    await this.#fix(
+      this.#parts.fixed.filter((x) => fixed[x.attributes.name] !== undefined),
+      fixed,
+    );
+  }
+
+  async #fix(inputs: readonly NodeOf<"input">[], fixed: NamedValues): Promise<void> {
+    for (const x of inputs) {
+      const given = fixed[x.attributes.name];
       expectFit(x.attributes.name, x, given);
-      fixed[inputName(x)] = await toOrt(x.dtype, x.shape, given.data);
+      this.#fixed[inputName(x)] = await toOrt(x.dtype, x.shape, given.data);
     }
-    return new SessionStepper(session, parts, looped, stepsPerCall, memoryBytes, [current, spare], fixed);
   }
 
   async advance(inputs: readonly StepInputs[]): Promise<Record<string, Float32Array>> {

@@ -59,8 +59,16 @@ export interface KnownModulus {
   readonly equals?: number;
 }
 
+/** Features whose directions at a hook point are known: the rows of a weight, which inputs multiply one each. */
+export interface KnownDirections {
+  readonly point: string;
+  /** `feature d`. */
+  readonly weight: string;
+}
+
 export interface KnownMechanisms {
   readonly patterns?: KnownPatterns;
+  readonly directions?: KnownDirections;
   readonly contributions?: KnownContributions;
   readonly marker?: KnownMarker;
   readonly modulus?: KnownModulus;

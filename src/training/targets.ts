@@ -14,11 +14,13 @@ import { modularAdditionTarget } from "./targets/modular-addition.ts";
 import { pretrainedTarget } from "./targets/pretrained.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
+import { superpositionTarget } from "./targets/superposition.ts";
 import { textTarget } from "./targets/text.ts";
 import { tmsTarget } from "./targets/tms.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
+  superposition: superpositionTarget,
   "resid-mlp": residMlpTarget,
   "deep-linear": deepLinearTarget,
   "identity-layers": identityLayersTarget,
