@@ -76,13 +76,13 @@ export async function tunedLens(
   const shuffled = runnable.withWeights(shuffledWeights(runnable.weights, foldIn(key, "shuffled")));
   try {
     const other = await trainTranslators(shuffled, train, { key, ...training }, options);
-    const null_ = await lensScores(shuffled, test, other.translators, rest);
+    const unlearnt = await lensScores(shuffled, test, other.translators, rest);
     const without = ({ divergence, agreement }: LensScore): Omit<LensScore, "point"> => ({ divergence, agreement });
     return {
       rows: tuned.scores.map((score, i) => ({
         ...score,
         logitLens: without(plain.scores[i]!),
-        shuffled: without(null_.scores[i]!),
+        shuffled: without(unlearnt.scores[i]!),
       })),
       translators: own.translators,
       trainedOn: own.rows,
