@@ -203,7 +203,9 @@ export function featureDirections(
     const family = i < count * size ? Math.floor(i / size) : -1;
     const together = family >= 0 && ["pairs", "circles", "animals", "families"].includes(structure);
     const first = geometry === "orthogonal" ? 0 : together ? family * size : i;
-    for (let j = first; j < i && i - first < d; j++) project(row(i), row(j));
+    // More than there are dimensions cannot all be orthogonal.
+    const before = i - first < d ? i - first : 0;
+    for (let j = 1; j <= before; j++) project(row(i), row(i - j));
     normalise(row(i));
   }
   if (structure === "families") {

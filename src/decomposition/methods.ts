@@ -6,6 +6,7 @@ import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { apdMethod } from "./apd/method.ts";
 import type { Decomposition } from "./decomposition.ts";
+import { dictionaryMethods } from "./dictionary/method.ts";
 import { l3dMethod } from "./l3d/method.ts";
 import { parameterMethod } from "./parameter/method.ts";
 import { ownPresets, PUBLISHED } from "./parameter/presets/spd.ts";
@@ -71,6 +72,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   }),
   apd: apdMethod,
   l3d: l3dMethod,
+  ...dictionaryMethods,
 };
 
 /** The method called `name`, or the nearest name there is. */

@@ -4,7 +4,8 @@ import type { NamedValues } from "../../engine/index.ts";
 import { fitsPattern, namesLike } from "../../network/site-patterns.ts";
 import type { HookPoint, Network } from "../../network/network.ts";
 import { weightInputs } from "../../network/network.ts";
-import { axisNames, reshape, sizeOf, stopGradient, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { pointRows } from "../activation/coder.ts";
+import { axisNames, relabel, stopGradient, type Tensor, type Tensors } from "../../tensor/index.ts";
 
 /** A network, its weights, and the data whose activations are read. */
 export interface ActivationSource {
@@ -24,13 +25,6 @@ export interface RowPoint {
   readonly width: number;
 }
 
-/** The value at a hook point as rows, `batch d`, in the order of `batch pos`. */
-export function valueRows(value: Tensor): Tensor<"batch d"> {
-  const leading = axisNames(value.axes).filter((axis) => axis === "batch" || axis === "pos").length;
-  const [batch, d] = [sizeOf(value.shape.slice(0, leading)), sizeOf(value.shape.slice(leading))];
-  return reshape(value, "batch d", { batch, d });
-}
-
 /** How many rows one example has: its positions. */
 export function rowsAnExample(source: ActivationSource): number {
   const x = source.batch(1);
@@ -39,7 +33,7 @@ export function rowsAnExample(source: ActivationSource): number {
 }
 
 /** The rows at some points of a run of the network on `x`, without gradient. */
-export function pointRows(
+export function rowsAt(
   network: Network,
   weights: Tensors,
   x: Tensor,
@@ -48,7 +42,7 @@ export function pointRows(
   const found: Record<string, Tensor<"batch d">> = {};
   network.forward(weights, x, {
     at: (name, value) => {
-      if (points.includes(name)) found[name] = stopGradient(valueRows(value));
+      if (points.includes(name)) found[name] = relabel(stopGradient(pointRows(value)), "batch d");
       return undefined;
     },
   });
@@ -77,7 +71,7 @@ export function rowPoints(network: Network, names: string, batch: (size: number)
     if (!hasRows || axes.length < 2) {
       throw new MechanistError("BadArgument", `point ${name}: expected vectors at positions, got "${value.axes}"`);
     }
-    return { name, width: valueRows(value).shape[1]! };
+    return { name, width: pointRows(value).shape[1]! };
   });
 }
 

@@ -100,5 +100,37 @@ export const topKSettings = z.strictObject({ ...pointFields, ...trainingFields, 
 export type TopKSettings = z.infer<typeof topKSettings>;
 export type RevivalSettings = Pick<TopKSettings, keyof typeof revivalFields>;
 
+export const batchTopKSettings = topKSettings;
+export type BatchTopKSettings = TopKSettings;
+
+export const matryoshkaSettings = z.strictObject({
+  ...topKSettings.shape,
+  prefixes: z
+    .string()
+    .default("0.0625,0.125,0.25,0.5,1")
+    .describe("where nested dictionaries end, as rising fractions of all latents"),
+});
+export type MatryoshkaSettings = z.infer<typeof matryoshkaSettings>;
+
+export const jumpReluSettings = z.strictObject({
+  ...pointFields,
+  ...trainingFields,
+  l0Coefficient: z.number().min(0).default(0.02).describe("weight of the penalty on how many latents are on"),
+  l0WarmUp: fraction.default(0.2).describe("fraction of the run over which it rises from 0"),
+  sparsityLoss: z
+    .enum(["l0", "tanh"])
+    .default("l0")
+    .describe("the penalty: their number, or tanh of how much they are on"),
+  tanhScale: z.number().gt(0).default(4).describe("steepness of that tanh"),
+  preActivationCoefficient: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of how far below their thresholds latents stay; 0: none"),
+  bandwidth: z.number().gt(0).default(0.1).describe("how near its threshold a latent moves it"),
+  thresholdStart: z.number().gt(0).default(0.1).describe("every threshold at the start"),
+});
+export type JumpReluSettings = z.infer<typeof jumpReluSettings>;
+
 /** What the training of any of them needs to know. */
 export type TrainingSettings = z.infer<z.ZodObject<typeof trainingFields>>;

@@ -8,7 +8,7 @@ import { compile, type CompileOptions, type Executable, type NamedValues, values
 import { weightInputs } from "../../network/network.ts";
 import { foldIn, type Key, reshape, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { permuted } from "./permuted.ts";
-import { type ActivationSource, pointRows, rowsAnExample, type RowPoint } from "./rows.ts";
+import { type ActivationSource, rowsAt, rowsAnExample, type RowPoint } from "./rows.ts";
 
 export interface StoreOptions extends CompileOptions {
   readonly signal?: AbortSignal;
@@ -41,7 +41,7 @@ export class RowReader {
   ): Promise<RowReader> {
     const widest = points.reduce((sum, { width }) => sum + width, 0) * rowsAnExample(source);
     const x = source.batch(Math.max(FEWEST, Math.min(4096, Math.floor(NUMBERS / widest))));
-    const rows = pointRows(
+    const rows = rowsAt(
       source.network,
       weightInputs(source.network.weights),
       x,

@@ -27,7 +27,7 @@ import {
 } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { type Knot, scheduleAt } from "../../training/schedule.ts";
-import { type ActivationSource, pointRows, rowsAnExample, type RowPoint } from "./rows.ts";
+import { type ActivationSource, rowsAt, rowsAnExample, type RowPoint } from "./rows.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { memoryTables, sampleRows } from "./store.ts";
 
@@ -212,7 +212,7 @@ function activations(
     const weights = weightInputs(source.network.weights);
     const x = source.batch(Math.max(1, Math.round(batch / rowsAnExample(source))));
     return {
-      rows: pointRows(
+      rows: rowsAt(
         source.network,
         weights,
         x,

@@ -20,7 +20,6 @@ import {
   mul,
   neg,
   relabel,
-  sqrt,
   square,
   sub,
   sum,
@@ -35,6 +34,7 @@ import { foldedDictionary, scaleName, scalesOf } from "./fold.ts";
 import type { Given, Kind, Made } from "./kinds/kind.ts";
 import { decoderNorms, meanActive, unexplained } from "./losses.ts";
 import { type Misses, restartLatents } from "./restart.ts";
+import { rowScale } from "./row-scale.ts";
 import type { RowPoint } from "./rows.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { geometricMedian, meanLengthScale, type SampleRows, startDictionary } from "./start.ts";
@@ -100,7 +100,8 @@ export function dictionaryTraining<S extends TrainingSettings>(
   };
 }
 
-function shapeOf<S>({ site, reads, writes, C, skip }: PlacedDictionary, { code }: Kind<S>): DictionaryShape {
+/** Its size, and what weights it has once trained. */
+export function shapeOf<S>({ site, reads, writes, C, skip }: PlacedDictionary, { code }: Kind<S>): DictionaryShape {
   return { site, code, dIn: reads.width, dOut: writes.width, C, ...(skip && { skip }) };
 }
 
@@ -214,17 +215,10 @@ function stepOf<S extends TrainingSettings>(
 }
 
 /** What activations are multiplied with in training. */
-function normalised(rows: Tensor<"batch d">, { name, width }: RowPoint, settings: TrainingSettings): Tensor<"batch d"> {
+function normalised(rows: Tensor<"batch d">, { name }: RowPoint, settings: TrainingSettings): Tensor<"batch d"> {
   if (settings.activationNormalization === "expected_average_only_in") return mul(rows, input(scaleName(name), "", {}));
   if (settings.activationNormalization === "none") return rows;
-  return mul(rows, rowScale(rows, width));
-}
-
-/** What a row is multiplied with to have the length `√width`. */
-export function rowScale(rows: Tensor, width: number): Tensor<"batch"> {
-  const axis = rows.axes.split(" ").at(-1)!;
-  const length = sqrt(add(sum(square(rows), axis) as Tensor, 1e-12));
-  return div(Math.sqrt(width), length) as Tensor<"batch">;
+  return mul(rows, rowScale(rows));
 }
 
 /** The decoder's rows at length 1. Where they have it already this changes no value, and takes the part along them out of the gradient. */

@@ -34,8 +34,13 @@ export const topKKind: Kind<TopKSettings> = {
       terms: { reconstruction: squaredError(y, output), ...revived(given, pre, output, settings) },
     };
   },
-  complaint: ({ k }, C) => (k > C ? `k: expected at most ${C}, the latents there are, got ${k}` : undefined),
+  complaint: ({ k }, C) => tooMany(k, C),
 };
+
+/** What a number of latents to keep contradicts. */
+export function tooMany(k: number, C: number): string | undefined {
+  return k > C ? `k: expected at most ${C}, the latents there are, got ${k}` : undefined;
+}
 
 /** The auxiliary loss of dead latents, where there is to be one. */
 export function revived(

@@ -1,0 +1,70 @@
+/** A finished dictionary as a code: what it reads at hook points becomes latents, and latents are written. */
+import type { Site } from "../../network/network.ts";
+import {
+  add,
+  axisSize,
+  broadcast,
+  div,
+  einsum,
+  mul,
+  reshape,
+  sizesOf,
+  sum,
+  type Tensor,
+  transpose,
+} from "../../tensor/index.ts";
+import type { Coder } from "../activation/coder.ts";
+import { dictionaryAt, type DictionaryShape } from "./dictionary.ts";
+import { encode } from "./encode.ts";
+import { decoderNorms } from "./losses.ts";
+import { rowScale } from "./row-scale.ts";
+import type { Normalisation } from "./settings.ts";
+
+/** A dictionary with where it acts. */
+export interface CoderOptions {
+  readonly shape: DictionaryShape;
+  readonly reads: string;
+  readonly writes: string;
+  /** TopK: how many latents of a row are kept. */
+  readonly k?: number;
+  /** `constant_norm_rescale` is done to each row, and so cannot be folded into weights. */
+  readonly normalization?: Normalisation;
+}
+
+const BITS = 32;
+
+/** The dictionary of a site, whose weights are among the tensors it is given. */
+export function dictionaryCoder({ shape, reads, writes, k, normalization = "none" }: CoderOptions): Coder {
+  const { site: name, code, dIn, dOut, C } = shape;
+  const site: Site = { name, dIn, dOut };
+  const rescaled = normalization === "constant_norm_rescale";
+  return {
+    site,
+    reads: [reads],
+    writes: [writes],
+    count: C,
+    rank: 1,
+    bits: BITS * (dIn + dOut + 1),
+    encode: (tensors, read) => {
+      const x = read[reads]!;
+      const z = encode(code, rescaled ? mul(x, rowScale(x)) : x, dictionaryAt(tensors, name), k);
+      const own = transpose(rescaled ? div(z, rowScale(x)) : z, "C batch");
+      return reshape(own, "C m batch", { ...sizesOf(own), m: 1 });
+    },
+    decode: (tensors, carried) => {
+      const { W_dec } = dictionaryAt(tensors, name);
+      return einsum("C batch, C d_out -> batch d_out", flat(carried), W_dec);
+    },
+    bias: (tensors, read) => {
+      const { b_dec, W_skip } = dictionaryAt(tensors, name);
+      const x = read[reads]!;
+      if (!rescaled && W_skip === undefined) return b_dec;
+      const rows = broadcast<"batch d_out">(b_dec, "batch d_out", { batch: axisSize(x, "batch"), d_out: dOut });
+      const own = rescaled ? div(rows, rowScale(x)) : rows;
+      return W_skip === undefined ? own : add(einsum("batch d_in, d_in d_out -> batch d_out", x, W_skip), own);
+    },
+    magnitudes: (tensors, carried) => mul(flat(carried), decoderNorms(dictionaryAt(tensors, name).W_dec)),
+  };
+}
+
+const flat = (carried: Tensor<"C m batch">): Tensor<"C batch"> => sum(carried, "m") as Tensor<"C batch">;

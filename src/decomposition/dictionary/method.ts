@@ -1,0 +1,136 @@
+/** Dictionaries of single points as entries in the table of methods. */
+import { MechanistError } from "../../error.ts";
+import type { NamedValues } from "../../engine/index.ts";
+import type { Preset, SettingsSchema } from "../../settings.ts";
+import type { TrainDocument } from "../../training/target.ts";
+import { targetNamed } from "../../training/targets.ts";
+import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
+import type { DecomposeDocument, Method } from "../methods.ts";
+import { dictionaryCoder } from "./coder.ts";
+import { dictionaryWeights } from "./dictionary.ts";
+import { batchTopKKind } from "./kinds/batchtopk.ts";
+import { gatedKind } from "./kinds/gated.ts";
+import { jumpReluKind } from "./kinds/jumprelu.ts";
+import type { Kind } from "./kinds/kind.ts";
+import { matryoshkaKind } from "./kinds/matryoshka.ts";
+import { reluKind } from "./kinds/relu.ts";
+import { topKKind } from "./kinds/topk.ts";
+import { DICTIONARY_PRESETS } from "./presets.ts";
+import { type ActivationSource, rowPoints, usualPoint } from "./rows.ts";
+import {
+  batchTopKSettings,
+  gatedSettings,
+  jumpReluSettings,
+  matryoshkaSettings,
+  saeSettings,
+  topKSettings,
+  type TrainingSettings,
+} from "./settings.ts";
+import { trainOnActivations } from "./train.ts";
+import { dictionaryTraining, latentCount, type PlacedDictionary, shapeOf } from "./training.ts";
+
+/** Settings of a dictionary at points. */
+type PointSettings = TrainingSettings & { readonly point: string; readonly k?: number };
+
+/** Where the activations of a document's network come from. */
+export async function activationSource(document: TrainDocument, weights: NamedValues): Promise<ActivationSource> {
+  const target = targetNamed(document.target);
+  const { settings } = document;
+  const tables = await target.tables?.(settings);
+  const padding = target.known?.(settings)?.languageModel?.padding;
+  return {
+    network: target.network(settings),
+    weights,
+    ...(tables && { tables }),
+    ...(padding !== undefined && { padding }),
+    batch: (size) => target.batch("data", settings, size),
+  };
+}
+
+/** The dictionaries that settings ask for. */
+function placed({ target, settings }: TrainDocument, asked: PointSettings): PlacedDictionary[] {
+  const found = targetNamed(target);
+  const network = found.network(settings);
+  const names = asked.point === "" ? usualPoint(network).name : asked.point;
+  return rowPoints(network, names, (size) => found.batch("data", settings, size)).map((point) => ({
+    site: point.name,
+    reads: point,
+    writes: point,
+    C: latentCount(asked, point.width),
+  }));
+}
+
+/** A kind of dictionary as a method. */
+function dictionaryMethod<S extends TrainingSettings>(
+  name: keyof typeof DICTIONARY_PRESETS,
+  summary: string,
+  kind: Kind<S>,
+  schema: SettingsSchema,
+): Method {
+  const settingsOf = (document: DecomposeDocument): S & PointSettings =>
+    document.settings as unknown as S & PointSettings;
+  return {
+    summary,
+    schema,
+    objection: () => undefined,
+    presets: (): Readonly<Record<string, Preset>> => DICTIONARY_PRESETS[name],
+    check: (document) => {
+      const settings = settingsOf(document);
+      for (const { C } of placed(document.target, settings)) {
+        const complaint = kind.complaint?.(settings, C);
+        if (complaint !== undefined) throw new MechanistError("BadArgument", `${name} ${complaint}`);
+      }
+    },
+    run: async (document, weights, options) => {
+      const settings = settingsOf(document);
+      const source = await activationSource(document.target, weights);
+      const training = dictionaryTraining(placed(document.target, settings), kind, settings);
+      return trainOnActivations(source, training, settings, options);
+    },
+    open: (document, weights, components) => {
+      const settings = settingsOf(document);
+      const all = placed(document.target, settings);
+      const coders = all.map((one) =>
+        dictionaryCoder({
+          shape: shapeOf(one, kind),
+          reads: one.reads.name,
+          writes: one.writes.name,
+          normalization: settings.activationNormalization,
+          ...(settings.k !== undefined && { k: settings.k }),
+        }),
+      );
+      const specs = all.flatMap((one) => dictionaryWeights(shapeOf(one, kind)));
+      const network = targetNamed(document.target.target).network(document.target.settings);
+      return new ActivationDecomposition(network, weights, coders, specs, components);
+    },
+  };
+}
+
+export const dictionaryMethods: Readonly<Record<string, Method>> = {
+  sae: dictionaryMethod("sae", "sparse autoencoder: ReLU latents and a penalty on them", reluKind, saeSettings),
+  gated: dictionaryMethod(
+    "gated",
+    "gated sparse autoencoder: what is on and how much are read apart",
+    gatedKind,
+    gatedSettings,
+  ),
+  topk: dictionaryMethod("topk", "sparse autoencoder with the k largest latents of each input", topKKind, topKSettings),
+  batchtopk: dictionaryMethod(
+    "batchtopk",
+    "the largest latents of a whole batch, k an input on average",
+    batchTopKKind,
+    batchTopKSettings,
+  ),
+  jumprelu: dictionaryMethod(
+    "jumprelu",
+    "sparse autoencoder with a threshold for each latent",
+    jumpReluKind,
+    jumpReluSettings,
+  ),
+  matryoshka: dictionaryMethod(
+    "matryoshka",
+    "nested dictionaries: the first few latents have to do by themselves",
+    matryoshkaKind,
+    matryoshkaSettings,
+  ),
+};
