@@ -6,8 +6,9 @@
  * first use, and the other use has their transposes.
  */
 import type { Network, Site, WeightSpec } from "../../network/network.ts";
-import { add, einsum, mul, rename, sub, sum, type Tensor, type Tensors, transpose } from "../../tensor/index.ts";
+import { einsum, mul, rename, sub, sum, type Tensor, type Tensors, transpose } from "../../tensor/index.ts";
 import type { Factors } from "../decomposition.ts";
+import { masking } from "../stand-in.ts";
 
 /** The earlier site of the network that has the same matrix, transposed; nothing where the matrix is a site's own. */
 export function partnerOf({ sites }: Network, site: Site): Site | undefined {
@@ -63,9 +64,7 @@ export function componentProduct(
   instead?: Tensor,
 ): Tensor<"batch d_out"> {
   const inner = innerActivation(activation, factors);
-  const own = mask === undefined ? inner : mul(inner, mask);
-  const kept =
-    mask === undefined || instead === undefined ? own : add(own, mul(instead, sub(1, mask)) as Tensor<"C m batch">);
+  const kept = mask === undefined ? inner : masking(inner, mask, instead);
   return einsum("C m batch, C m d_out -> batch d_out", kept, factors.U);
 }
 
