@@ -12,6 +12,7 @@ import apd_step
 import arrangement
 import comparison
 import contraction
+import dictionary_step
 import elementwise
 import importance_functions
 import muon_step
@@ -81,6 +82,11 @@ def decomposition() -> None:
         save(f"decomposition/apd-step-{name}.json", record(step))
     for name, case in importance_functions.goldens().items():
         save(f"decomposition/importance-{name}.json", record(case))
+
+
+def dictionaries() -> None:
+    for name, step in dictionary_step.goldens().items():
+        save(f"dictionary/{name}.json", record(step))
 
 
 def optimisers() -> None:
@@ -154,7 +160,7 @@ def sidecar() -> None:
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    parts = {part.__name__: part for part in (operations, decomposition, optimisers, randomness, tokenization, training, archives, tables)}
+    parts = {part.__name__: part for part in (operations, decomposition, dictionaries, optimisers, randomness, tokenization, training, archives, tables)}
     for name in sys.argv[1:] or parts:
         parts[name]()
     sidecar()

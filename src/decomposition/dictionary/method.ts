@@ -8,13 +8,8 @@ import { ActivationDecomposition } from "../activation/activation-decomposition.
 import type { DecomposeDocument, Method } from "../methods.ts";
 import { dictionaryCoder } from "./coder.ts";
 import { dictionaryWeights } from "./dictionary.ts";
-import { batchTopKKind } from "./kinds/batchtopk.ts";
-import { gatedKind } from "./kinds/gated.ts";
-import { jumpReluKind } from "./kinds/jumprelu.ts";
 import type { Kind } from "./kinds/kind.ts";
-import { matryoshkaKind } from "./kinds/matryoshka.ts";
-import { reluKind } from "./kinds/relu.ts";
-import { topKKind } from "./kinds/topk.ts";
+import { KINDS } from "./kinds/kinds.ts";
 import { DICTIONARY_PRESETS } from "./presets.ts";
 import { type ActivationSource, rowPoints, usualPoint } from "./rows.ts";
 import {
@@ -107,30 +102,35 @@ function dictionaryMethod<S extends TrainingSettings>(
 }
 
 export const dictionaryMethods: Readonly<Record<string, Method>> = {
-  sae: dictionaryMethod("sae", "sparse autoencoder: ReLU latents and a penalty on them", reluKind, saeSettings),
+  sae: dictionaryMethod("sae", "sparse autoencoder: ReLU latents and a penalty on them", KINDS.sae, saeSettings),
   gated: dictionaryMethod(
     "gated",
     "gated sparse autoencoder: what is on and how much are read apart",
-    gatedKind,
+    KINDS.gated,
     gatedSettings,
   ),
-  topk: dictionaryMethod("topk", "sparse autoencoder with the k largest latents of each input", topKKind, topKSettings),
+  topk: dictionaryMethod(
+    "topk",
+    "sparse autoencoder with the k largest latents of each input",
+    KINDS.topk,
+    topKSettings,
+  ),
   batchtopk: dictionaryMethod(
     "batchtopk",
     "the largest latents of a whole batch, k an input on average",
-    batchTopKKind,
+    KINDS.batchtopk,
     batchTopKSettings,
   ),
   jumprelu: dictionaryMethod(
     "jumprelu",
     "sparse autoencoder with a threshold for each latent",
-    jumpReluKind,
+    KINDS.jumprelu,
     jumpReluSettings,
   ),
   matryoshka: dictionaryMethod(
     "matryoshka",
     "nested dictionaries: the first few latents have to do by themselves",
-    matryoshkaKind,
+    KINDS.matryoshka,
     matryoshkaSettings,
   ),
 };

@@ -127,7 +127,7 @@ async function missesOf<S extends TrainingSettings>(
   const program = await compile({ loss }, options);
   try {
     const scalars = Object.entries(kind.scalars?.(settings, 0) ?? {}).map(([name, x]) => [name, scalarValue(x)]);
-    const fed = [reads, writes].map(({ name }) => [`row/${name}`, sample[name]!]);
+    const fed = [reads, writes].map(({ name }) => [`row/${name}`, { ...sample[name]!, axes: "batch d" }]);
     const found = await program.run({ ...state, ...Object.fromEntries([...scalars, ...fed]) });
     return { x: sample[reads.name]!, target: sample[writes.name]!, loss: found.loss.data };
   } finally {
