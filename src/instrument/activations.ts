@@ -13,6 +13,8 @@ export interface ActivationRows extends Rows {
   readonly example: Int32Array;
   /** For each row its position; 0 where the point has none. */
   readonly position: Int32Array;
+  /** For each row the token there; absent where the network reads none. */
+  readonly token?: Int32Array;
 }
 
 /** How many rows there are. */
@@ -46,6 +48,8 @@ export async function activationRows(
     data: rows.length === total ? values.data : pickedRows({ columns, data: values.data }, rows).data,
     example: Int32Array.from(rows, (row) => Math.floor(row / positions)),
     position: Int32Array.from(rows, (row) => row % positions),
+    ...(examples.x.dtype === "i32" &&
+      positions > 1 && { token: Int32Array.from(rows, (row) => examples.x.data[row]!) }),
   };
 }
 

@@ -64,7 +64,7 @@ describe("classifiers", () => {
     const p = (i: number): number => 1 / (1 + Math.exp(-2 * x.data[i * 3]!));
     const labels = Array.from({ length: 8000 }, (_, i) => (draws[i]! < p(i) ? 1 : 0));
     const entropy =
-      labels.reduce((total, _, i) => total - p(i) * Math.log(p(i)) - (1 - p(i)) * Math.log(1 - p(i)), 0) / 8000;
+      labels.reduce<number>((total, _, i) => total - p(i) * Math.log(p(i)) - (1 - p(i)) * Math.log(1 - p(i)), 0) / 8000;
     const classifier = await fitClassifier({ x, labels, classes: 2 }, { kind: "logistic", key }, threads);
     expect(Math.abs(crossEntropyOf(classifier.scores(x), labels, 2) - entropy)).toBeLessThan(0.01);
   });

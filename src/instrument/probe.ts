@@ -66,12 +66,15 @@ export async function probe(data: Labelled, options: ProbeOptions, loop: LoopOpt
     const classifier = await fitClassifier(learning, { ...options, kind }, loop);
     return accuracyOf(classifier.scores(testing.x), testing.labels, data.classes);
   };
+  const controlTasks = async (given: ArrayLike<number>): Promise<ReturnType<typeof spreadOf>> => {
+    const found: number[] = [];
+    for (let i = 0; i < CONTROLS; i++) {
+      found.push(await accuracy(controlLabels(given, data.labels, foldIn(foldIn(key, "control"), i))));
+    }
+    return spreadOf(found);
+  };
   const own = await accuracy(data.labels);
-  const controls: number[] = [];
-  for (let i = 0; types !== undefined && i < CONTROLS; i++) {
-    controls.push(await accuracy(controlLabels(types, data.labels, foldIn(foldIn(key, "control"), i))));
-  }
-  const control = types === undefined ? null : spreadOf(controls);
+  const control = types === undefined ? null : await controlTasks(types);
   const common = mostCommon(train.map((row) => data.labels[row]!));
   return {
     trainRows: train.length,
