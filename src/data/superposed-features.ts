@@ -84,6 +84,17 @@ function familiesOf({ structure, features, families, familySize }: SuperposedFea
   return { count: families === 0 ? most : Math.min(families, most), size };
 }
 
+/** Features that have to do with one another, a family each; a parent before its children. */
+export function featureFamilies(
+  options: SuperposedFeatures,
+): readonly { readonly structure: FeatureStructure; readonly members: readonly number[] }[] {
+  const { count, size } = familiesOf(options);
+  return Array.from({ length: count }, (_, family) => ({
+    structure: options.structure,
+    members: Array.from({ length: size }, (__, i) => family * size + i),
+  }));
+}
+
 /**
  * How strongly each feature is present, as a traced program of draws.
  *

@@ -64,6 +64,8 @@ export interface KnownDirections {
   readonly point: string;
   /** `feature d`. */
   readonly weight: string;
+  /** Features that have to do with one another. */
+  readonly families?: readonly { readonly structure: string; readonly members: readonly number[] }[];
 }
 
 export interface KnownMechanisms {

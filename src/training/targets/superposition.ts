@@ -5,6 +5,7 @@ import {
   FEATURE_STRUCTURES,
   featureCoefficients,
   featureDirections,
+  featureFamilies,
 } from "../../data/superposed-features.ts";
 import { values, type Values } from "../../engine/index.ts";
 import { superposition } from "../../network/superposition.ts";
@@ -136,7 +137,7 @@ export const superpositionTarget: Target = {
         magnitude: PROBE_MAGNITUDE,
         sites: { embed: { pattern: "identity", inputs: features } },
       },
-      directions: { point: "hook_hidden", weight: "F" },
+      directions: { point: "hook_hidden", weight: "F", families: featureFamilies(settingsOf(settings)) },
     };
   },
   batch: (name, settings, batch) => featureCoefficients(name, settingsOf(settings), batch),
