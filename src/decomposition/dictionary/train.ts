@@ -2,6 +2,7 @@
  * Training on activations: a loss over rows of one or several hook points, minimised by Adam, with rows streamed from the network, latents that start anew
  * on the way, and checkpoints to go on from to the same bits. Dictionaries, transcoders and crosscoders differ in what they hand in here.
  */
+import { MechanistError } from "../../error.ts";
 import type { CompileOptions, NamedValues, StepInputs, Stepper } from "../../engine/index.ts";
 import { weightInputs, type WeightSpec } from "../../network/network.ts";
 import {
@@ -177,25 +178,26 @@ function groupsOf({ groups }: ActivationTraining, settings: TrainingSettings): P
   }));
 }
 
+/** What a step is made of; without a source of rows, which tables then hold. */
 interface Plan {
-  readonly source: ActivationSource;
+  readonly source?: ActivationSource;
   readonly training: ActivationTraining;
   readonly settings: TrainingSettings;
 }
 
-function compileStep(
+/** One step, compiled and loaded, from a state and, where rows are drawn from one, a table as `storeInputs` has it. */
+export function compileStep(
   { source, training, settings }: Plan,
   state: NamedValues,
   table: NamedValues | undefined,
   options: LoopOptions,
 ): Promise<Stepper> {
-  const { weights, tables } = source;
   return compileGroups(
     {
       groups: groupsOf(training, settings),
       start: state,
       objective: (parameters) => training.objective(parameters, activations(source, training, settings.batch, table)),
-      fixed: { ...training.fixed?.(state), ...(table ?? { ...tables, ...weights }) },
+      fixed: { ...training.fixed?.(state), ...(table ?? { ...source?.tables, ...source?.weights }) },
     },
     options,
   );
@@ -203,12 +205,14 @@ function compileStep(
 
 /** The rows of a step: of a run of the network, or of a table, those from `store/offset` on. */
 function activations(
-  source: ActivationSource,
+  source: ActivationSource | undefined,
   { points }: ActivationTraining,
   batch: number,
   table: NamedValues | undefined,
 ): Activations {
   if (table === undefined) {
+    if (source === undefined)
+      throw new MechanistError("BadArgument", "rows: expected a network or a table, got neither");
     const weights = weightInputs(source.network.weights);
     const x = source.batch(Math.max(1, Math.round(batch / rowsAnExample(source))));
     return {
@@ -240,12 +244,13 @@ function activations(
 
 const storeInput = (point: string): string => `store/${point}`;
 
-function storeInputs(table: NamedValues): NamedValues {
+/** A table's rows under the names of the inputs that a step draws them from. */
+export function storeInputs(table: NamedValues): NamedValues {
   return Object.fromEntries(Object.entries(table).map(([point, rows]) => [storeInput(point), rows]));
 }
 
 /** What each step is given. */
-function stepInputs(
+export function stepInputs(
   training: ActivationTraining,
   settings: TrainingSettings,
   key: Key,
