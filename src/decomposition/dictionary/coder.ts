@@ -4,7 +4,6 @@ import {
   add,
   axisSize,
   broadcast,
-  div,
   einsum,
   mul,
   reshape,
@@ -17,7 +16,7 @@ import type { Coder } from "../activation/coder.ts";
 import { dictionaryAt, type DictionaryShape } from "./dictionary.ts";
 import { encode } from "./encode.ts";
 import { decoderNorms } from "./losses.ts";
-import { rowScale } from "./row-scale.ts";
+import { rowUnits } from "./row-scale.ts";
 import type { Normalisation } from "./settings.ts";
 
 /** A dictionary with where it acts. */
@@ -27,18 +26,24 @@ export interface CoderOptions {
   readonly writes: string;
   /** TopK: how many latents of a row are kept. */
   readonly k?: number;
-  /** `constant_norm_rescale` is done to each row, and so cannot be folded into weights. */
+  /** `constant_norm_rescale` and `layer_norm` are done to each row, and so cannot be folded into weights. */
   readonly normalization?: Normalisation;
 }
 
 const BITS = 32;
 
+/** A code that is one dictionary. */
+export interface DictionaryCoder extends Coder {
+  readonly dictionary: CoderOptions;
+}
+
 /** The dictionary of a site, whose weights are among the tensors it is given. */
-export function dictionaryCoder({ shape, reads, writes, k, normalization = "none" }: CoderOptions): Coder {
+export function dictionaryCoder(dictionary: CoderOptions): DictionaryCoder {
+  const { shape, reads, writes, k, normalization = "none" } = dictionary;
   const { site: name, code, dIn, dOut, C } = shape;
   const site: Site = { name, dIn, dOut };
-  const rescaled = normalization === "constant_norm_rescale";
   return {
+    dictionary,
     site,
     reads: [reads],
     writes: [writes],
@@ -47,8 +52,9 @@ export function dictionaryCoder({ shape, reads, writes, k, normalization = "none
     bits: BITS * (dIn + dOut + 1),
     encode: (tensors, read) => {
       const x = read[reads]!;
-      const z = encode(code, rescaled ? mul(x, rowScale(x)) : x, dictionaryAt(tensors, name), k);
-      const own = transpose(rescaled ? div(z, rowScale(x)) : z, "C batch");
+      const units = rowUnits(x, normalization);
+      const z = encode(code, (units?.rows ?? x) as Tensor<"batch d_in">, dictionaryAt(tensors, name), k);
+      const own = transpose(units === undefined ? z : mul(z, units.length), "C batch");
       return reshape(own, "C m batch", { ...sizesOf(own), m: 1 });
     },
     decode: (tensors, carried) => {
@@ -58,9 +64,11 @@ export function dictionaryCoder({ shape, reads, writes, k, normalization = "none
     bias: (tensors, read) => {
       const { b_dec, W_skip } = dictionaryAt(tensors, name);
       const x = read[reads]!;
-      if (!rescaled && W_skip === undefined) return b_dec;
+      const units = rowUnits(x, normalization);
+      if (units === undefined && W_skip === undefined) return b_dec;
       const rows = broadcast<"batch d_out">(b_dec, "batch d_out", { batch: axisSize(x, "batch"), d_out: dOut });
-      const own = rescaled ? div(rows, rowScale(x)) : rows;
+      const scaled = units === undefined ? rows : mul(rows, units.length);
+      const own = units?.centre === undefined ? scaled : add(scaled, units.centre);
       return W_skip === undefined ? own : add(einsum("batch d_in, d_in d_out -> batch d_out", x, W_skip), own);
     },
     magnitudes: (tensors, carried) => mul(flat(carried), decoderNorms(dictionaryAt(tensors, name).W_dec)),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** How activations are scaled before they are read (SAELens's names). */
-export const NORMALISATIONS = ["none", "expected_average_only_in", "constant_norm_rescale"] as const;
+export const NORMALISATIONS = ["none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"] as const;
 export type Normalisation = (typeof NORMALISATIONS)[number];
 
 const fraction = z.number().min(0).max(1);

@@ -34,7 +34,7 @@ import { foldedDictionary, scaleName, scalesOf } from "./fold.ts";
 import type { Given, Kind, Made } from "./kinds/kind.ts";
 import { decoderNorms, meanActive, unexplained } from "./losses.ts";
 import { type Misses, restartLatents } from "./restart.ts";
-import { rowScale } from "./row-scale.ts";
+import { rowUnits } from "./row-scale.ts";
 import type { RowPoint } from "./rows.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { geometricMedian, meanLengthScale, type SampleRows, startDictionary } from "./start.ts";
@@ -217,8 +217,7 @@ function stepOf<S extends TrainingSettings>(
 /** What activations are multiplied with in training. */
 function normalised(rows: Tensor<"batch d">, { name }: RowPoint, settings: TrainingSettings): Tensor<"batch d"> {
   if (settings.activationNormalization === "expected_average_only_in") return mul(rows, input(scaleName(name), "", {}));
-  if (settings.activationNormalization === "none") return rows;
-  return mul(rows, rowScale(rows));
+  return (rowUnits(rows, settings.activationNormalization)?.rows ?? rows) as Tensor<"batch d">;
 }
 
 /** The decoder's rows at length 1. Where they have it already this changes no value, and takes the part along them out of the gradient. */
