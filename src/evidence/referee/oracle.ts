@@ -1,0 +1,88 @@
+/**
+ * A network taken apart into the mechanisms that it is known to have: the yardstick that every measure should put first. Known are networks whose matrices
+ * carry features one by one: a component reads feature i and writes what the network writes for it, or reads what stands for it and writes feature i;
+ * it is active exactly where the feature is there. A matrix that all features share is one block of its whole rank, always active.
+ */
+import type { Decomposition, Masks } from "../../decomposition/decomposition.ts";
+import type { ImportanceFunction } from "../../decomposition/parameter/importance/importance.ts";
+import { ParameterDecomposition } from "../../decomposition/parameter/parameter-decomposition.ts";
+import { MechanistError } from "../../error.ts";
+import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
+import { type Network, type Site, weightInputs } from "../../network/network.ts";
+import { axisSize, cast, constant, greater, abs, relabel, type Tensor, transpose } from "../../tensor/index.ts";
+import type { KnownMechanisms, SitePattern } from "../../training/known-mechanisms.ts";
+import { credited } from "./subject.ts";
+
+/**
+ * Builds it.
+ *
+ * @throws `Refused` where the mechanisms of some matrix are not known
+ */
+export function knownDecomposition(network: Network, weights: NamedValues, known: KnownMechanisms): Decomposition {
+  const patterns = known.patterns?.sites;
+  if (patterns === undefined)
+    throw new MechanistError(
+      "Refused",
+      "oracle: expected a network whose mechanisms are known, got one of which none are",
+    );
+  const tensors = weightInputs(network.weights);
+  const matrices = interpret(
+    Object.fromEntries(network.sites.map(({ name }) => [name, network.matrix(tensors, name)])) as Record<
+      string,
+      Tensor
+    >,
+    weights,
+  );
+  const parts = network.sites.map((site) => ({ site, ...partsOf(site, patterns[site.name], matrices[site.name]!) }));
+  const components = Object.fromEntries(
+    parts.flatMap(({ site: { name }, V, U }) => [
+      [`${name}.V`, V],
+      [`${name}.U`, U],
+    ]),
+  );
+  const whole = new ParameterDecomposition(network, weights, components, ALWAYS);
+  return credited(whole, (x) => present(x, parts));
+}
+
+const ALWAYS: ImportanceFunction = {
+  weights: () => [],
+  start: () => ({}),
+  preactivations: (_, seen) =>
+    Object.fromEntries(
+      seen.map(({ site, inner, C }) => [site.name, constant("C batch", { C, batch: axisSize(inner, "batch") }, 1)]),
+    ),
+};
+
+interface Parts {
+  readonly V: Values;
+  readonly U: Values;
+  /** Whether component i is feature i's. */
+  readonly features: boolean;
+}
+
+function partsOf({ name, dIn, dOut, features }: Site, pattern: SitePattern | undefined, W: Values): Parts {
+  const unit = (n: number): Float32Array => Float32Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0));
+  const rows = {
+    V: values("d_in C", [dIn, dIn], unit(dIn)),
+    U: values("C d_out", [dIn, dOut], Float32Array.from(W.data)),
+  };
+  if (pattern?.pattern === "dense") return { ...rows, features: false };
+  if (pattern?.pattern === "identity" && features === "in") return { ...rows, features: true };
+  if (pattern?.pattern === "identity" && features === "out") {
+    const V = values("d_in C", [dIn, dOut], Float32Array.from(W.data));
+    return { V, U: values("C d_out", [dOut, dOut], unit(dOut)), features: true };
+  }
+  throw new MechanistError("Refused", `oracle: expected a matrix whose mechanisms are known, got ${name}`);
+}
+
+/** A feature's components matter where it is there, all others everywhere. */
+function present(x: Tensor, parts: readonly (Parts & { readonly site: Site })[]): Masks {
+  const there = relabel(transpose(cast(greater(abs(x), 0), "f32"), "feature batch"), "C batch");
+  const batch = axisSize(x, "batch");
+  return Object.fromEntries(
+    parts.map(({ site, V, features }) => [
+      site.name,
+      features ? there : constant("C batch", { C: V.shape[1]!, batch }, 1),
+    ]),
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * What it costs to say which units are active on a row, in bits:
+ *
+ *   log₂(C + 1) + log₂ binom(C, k) + k · precision
+ *
+ * how many of C, which ones, and how strong each is (`description-length.ts`). What it leaves out: what the components themselves cost to write
+ * down, which is paid once and not a row.
+ */
+
+/** Bits of one unit's strength: as many as a half-precision number has. */
+export const PRECISION_BITS = 16;
+
+/** The cost of k of C for each k from 0 on. */
+export function bitsTable(C: number, precision: number = PRECISION_BITS): Float64Array {
+  const table = new Float64Array(C + 1);
+  let choose = 0;
+  for (let k = 0; k <= C; k++) {
+    if (k > 0) choose += Math.log2(C - k + 1) - Math.log2(k);
+    table[k] = Math.log2(C + 1) + choose + k * precision;
+  }
+  return table;
+}
+
+/** Most sizes between the least and all. */
+const MOST = 10;
+/** The least size that is asked for, but for none. */
+const LEAST = 1 / 4;
+
+/** Mean units a row to ask about: 0, then a geometric ladder from a quarter to all, by twos where that is not too many. */
+export function ladderTo(all: number): number[] {
+  if (all <= LEAST) return [0, all];
+  const doublings = Math.log2(all / LEAST);
+  const steps = Math.min(MOST, Math.max(1, Math.floor(doublings)));
+  const factor = doublings / steps <= 2 ? 2 : 2 ** (doublings / steps);
+  const rungs: number[] = [];
+  for (let size = LEAST; size < all * 0.999; size *= factor) rungs.push(size);
+  return [0, ...rungs, all];
+}
