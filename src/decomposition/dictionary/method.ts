@@ -1,7 +1,7 @@
 /** Dictionaries of single points as entries in the table of methods. */
 import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import type { Preset, SettingsSchema } from "../../settings.ts";
+import type { SettingsSchema } from "../../settings.ts";
 import type { TrainDocument } from "../../training/target.ts";
 import { targetNamed } from "../../training/targets.ts";
 import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
@@ -9,8 +9,8 @@ import type { DecomposeDocument, Method } from "../methods.ts";
 import { dictionaryCoder } from "./coder.ts";
 import { dictionaryWeights } from "./dictionary.ts";
 import type { Kind } from "./kinds/kind.ts";
-import { KINDS } from "./kinds/kinds.ts";
-import { DICTIONARY_PRESETS } from "./presets.ts";
+import { type KindName, KINDS } from "./kinds/kinds.ts";
+import { dictionaryPresets } from "./presets.ts";
 import { type ActivationSource, rowPoints, usualPoint } from "./rows.ts";
 import {
   batchTopKSettings,
@@ -55,9 +55,16 @@ function placed({ target, settings }: TrainDocument, asked: PointSettings): Plac
   }));
 }
 
+/** How wide activations are at the point that is taken where none is asked for. */
+function usualWidth({ target, settings }: TrainDocument): number {
+  const found = targetNamed(target);
+  const network = found.network(settings);
+  return rowPoints(network, usualPoint(network).name, (size) => found.batch("data", settings, size))[0]!.width;
+}
+
 /** A kind of dictionary as a method. */
 function dictionaryMethod<S extends TrainingSettings>(
-  name: keyof typeof DICTIONARY_PRESETS,
+  name: KindName,
   summary: string,
   kind: Kind<S>,
   schema: SettingsSchema,
@@ -68,7 +75,7 @@ function dictionaryMethod<S extends TrainingSettings>(
     summary,
     schema,
     objection: () => undefined,
-    presets: (): Readonly<Record<string, Preset>> => DICTIONARY_PRESETS[name],
+    presets: (target) => dictionaryPresets(name, usualWidth(target)),
     check: (document) => {
       const settings = settingsOf(document);
       for (const { C } of placed(document.target, settings)) {

@@ -65,7 +65,16 @@ test("a signal stops it after a last checkpoint, and other seeds give other dict
 });
 
 test("latents that were silent start anew, and only they", async () => {
-  const set = { ...quick, l1Coefficient: 20, l1WarmUp: 0, lrWarmUp: 0, lr: 0.1, resampleEvery: 30, steps: 40 };
+  const set = {
+    ...quick,
+    l1Coefficient: 20,
+    l1WarmUp: 0,
+    lrWarmUp: 0,
+    lr: 0.1,
+    resampleEvery: 30,
+    steps: 40,
+    activationNormalization: "none",
+  };
   const document = resolveMethod("sae", { target, set });
   const at: Record<number, NamedValues> = {};
   await decompose(document, weights, {

@@ -17,6 +17,8 @@ export const KINDS = {
   matryoshka: matryoshkaKind,
 } as const;
 
+export type KindName = keyof typeof KINDS;
+
 /** The kind called `name`, or the nearest name there is. */
 export function kindNamed(name: string): Kind<never> {
   return named("kind of dictionary", name, KINDS as unknown as Readonly<Record<string, Kind<never>>>);
