@@ -225,6 +225,27 @@ function commands(host: Host): Command {
     .action(async (network: string, options) =>
       (await import("./check.ts")).checkCommand(network, options, terminal(options)),
     );
+  onDevice(
+    command("look [network]", "look at a network with an instrument, beside its null; without --with, list them"),
+  )
+    .option("--with <instrument>", "which: logit-lens, heads, probe, saliency, …")
+    .option("--prompt <text>", "the input as text; of a run, without it, its own data")
+    .option("--tokens <ids>", "the input as token ids: 1,2,3")
+    .option("--examples <n>", "rows of the run's data; without it, 64")
+    .option("--point <name>", "the hook point; without it, in the middle")
+    .option("--unit <n>", "which unit of the point, or which feature probes read")
+    .option("--layer <n>", "which layer; without it, the first")
+    .option("--head <n>", "which head; without it, the first")
+    .option("--answer <token>", "the token whose logit is asked about; without it, the likeliest")
+    .option("--against <token>", "rather than this one")
+    .option("--towards <prompt>", "steering: the prompt that the vector leads to")
+    .option("--away <prompt>", "steering: and the one it leads away from")
+    .option("--steps <n>", "of training a tuned lens")
+    .option("--seed <n>", "of data, draws and nulls")
+    .option("--out <file>", "write the maps of a tuned lens: a .safetensors file")
+    .action(async (network: string | undefined, options) =>
+      (await import("./look.ts")).lookCommand(network, options, terminal(options)),
+    );
   onDevice(command("patch <network>", "put parts of one run into another, one after the other"))
     .option("--clean <prompt>", "the prompt that has the answer: text, or token ids as 1,2,3")
     .option("--corrupt <prompt>", "the one that has not, of as many tokens")

@@ -76,10 +76,13 @@ export function respondingRows(
     position: rows.position[row]!,
     activation: responses[row]!,
   });
+  let start = 0;
   const bands = QUANTILES.slice(1).map((from, i): QuantileBand => {
     const to = QUANTILES[i]!;
-    const [start, end] = [Math.round((1 - to) * n), Math.max(Math.round((1 - from) * n), i === 0 ? 1 : 0)];
+    // The top has at least one.
+    const end = Math.max(Math.round((1 - from) * n), i === 0 ? 1 : start);
     const band = order.slice(start, end);
+    start = end;
     const drawn = i === 0 ? band.slice(0, count) : evenly(band, count, foldIn(key, i));
     return {
       from,

@@ -59,7 +59,7 @@ export function leastSquaresErasure(data: Labelled): Erasure {
     covariance: { before: largest(cross), after: largest(covariance(erased(erasure, x), labels, classes)) },
     n,
     counted: "rows",
-    nullDescription: "before: the covariance without erasure",
+    nullDescription: "the same before anything is erased",
     doesNotEstablish:
       "that the concept is gone: a probe that is not linear may still read it, and later layers may make it anew from other parts",
   };
