@@ -12,7 +12,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   data: ["file", "engine", "tensor"],
   training: ["network", "data", "file", "engine", "tensor"],
   intervention: ["training", "network", "data", "file", "engine", "tensor"],
-  decomposition: ["training", "network", "data", "file", "engine", "tensor"],
+  decomposition: ["intervention", "training", "network", "data", "file", "engine", "tensor"],
   instrument: ["intervention", "training", "network", "data", "file", "engine", "tensor"],
   circuit: ["decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],
   evidence: ["instrument", "decomposition", "intervention", "training", "network", "data", "file", "engine", "tensor"],

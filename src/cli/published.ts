@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import { importanceFunction } from "../decomposition/parameter/importance/function.ts";
-import { slotsOf } from "../decomposition/parameter/parameter-decomposition.ts";
+import { slotsOf } from "../decomposition/parameter/rank-one-decomposition.ts";
 import { publishedConfig, settingsOfPublished } from "../decomposition/parameter/published-config.ts";
 import { asPublished, fromPublished, modulePath, publishedSlots } from "../decomposition/parameter/published-layout.ts";
 import type { ParameterSettings } from "../decomposition/parameter/settings.ts";

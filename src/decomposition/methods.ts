@@ -5,6 +5,7 @@ import { named, type Preset, type SettingsSchema, settingsFrom } from "../settin
 import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { apdMethod } from "./apd/method.ts";
+import { baselineMethods } from "./baselines/method.ts";
 import type { Decomposition } from "./decomposition.ts";
 import { dictionaryMethods } from "./dictionary/method.ts";
 import { l3dMethod } from "./l3d/method.ts";
@@ -36,6 +37,8 @@ export interface Decomposed {
 export interface Method {
   readonly summary: string;
   readonly schema: SettingsSchema;
+  /** Whether it has no optimiser whose state checkpoints keep: it begins anew where it was stopped. */
+  readonly computed?: boolean;
   /** Why it cannot take a network apart, in a few words; nothing where it can. */
   objection(target: TrainDocument): string | undefined;
   /** The presets for a network it can take apart; the same names for every one. */
@@ -73,6 +76,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   apd: apdMethod,
   l3d: l3dMethod,
   ...dictionaryMethods,
+  ...baselineMethods,
 };
 
 /** The method called `name`, or the nearest name there is. */

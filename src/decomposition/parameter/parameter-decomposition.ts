@@ -1,42 +1,19 @@
 /** A network taken apart into rank-one subcomponents of its weight matrices, with gates that say when each matters. */
-import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
-import { type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { mul, reshape, sizesOf, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { formatAddress } from "../address.ts";
-import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
-import { expectWeights } from "../expect-weights.ts";
+import type { Network, WeightSpec } from "../../network/network.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import type { Masks } from "../decomposition.ts";
 import type { ImportanceFunction, LowerLeak, Slots } from "./importance/importance.ts";
 import { cleanRun } from "./clean-run.ts";
-import { maskedHooks, type SiteMask } from "./masked-product.ts";
-import {
-  innerActivation,
-  siteRows,
-  type Subcomponents,
-  subcomponentsOf,
-  subcomponentWeights,
-  withTiesMade,
-} from "./subcomponents.ts";
+import { RankOneDecomposition, slotsOf } from "./rank-one-decomposition.ts";
+import { subcomponentWeights } from "./subcomponents.ts";
 
 /** The weights of the subcomponents at all sites, and of what predicts their importances. */
 export function componentWeights(slots: readonly Slots[], importance: ImportanceFunction): WeightSpec[] {
   return [...slots.flatMap(({ site, C }) => subcomponentWeights(site, C)), ...importance.weights(slots)];
 }
 
-/** How many slots each site has among components by name. */
-export function slotsOf(sites: readonly Site[], components: NamedValues): Slots[] {
-  return sites.map((site) => ({ site, C: countOf(components, `${site.name}.V`, 1) }));
-}
-
-const BITS = 32;
-
-export class ParameterDecomposition implements Decomposition {
-  readonly network: Network;
-  readonly sites: readonly Site[];
-  readonly components: readonly ComponentInfo[];
-  readonly remainder: readonly ComponentInfo[];
-  readonly values: NamedValues;
-  readonly tensors: Tensors;
+export class ParameterDecomposition extends RankOneDecomposition {
   readonly measure = "importance";
   readonly importance: ImportanceFunction;
   readonly #lowerLeak: LowerLeak;
@@ -54,33 +31,9 @@ export class ParameterDecomposition implements Decomposition {
     importance: ImportanceFunction,
     lowerLeak: LowerLeak = "straight-through",
   ) {
-    this.#lowerLeak = lowerLeak;
-    this.network = network;
-    this.sites = network.sites;
+    super(network, weights, components, importance.weights(slotsOf(network.sites, components)));
     this.importance = importance;
-    const wanted = [...network.weights, ...componentWeights(slotsOf(this.sites, components), importance)];
-    const given = { ...weights, ...components };
-    this.values = withTiesMade(this.sites, expectWeights(wanted, given));
-    this.tensors = weightInputs(wanted);
-    this.components = this.sites.flatMap((site) =>
-      Array.from({ length: this.componentCount(site.name) }, (_, component) => ({
-        address: formatAddress({ site: site.name, component }),
-        site: site.name,
-        rank: 1,
-        bits: BITS * (site.dIn + site.dOut),
-      })),
-    );
-    this.remainder = this.sites.map((site) => ({
-      address: formatAddress({ site: site.name, component: "remainder" }),
-      site: site.name,
-      rank: Math.min(site.dIn, site.dOut),
-      bits: BITS * site.dIn * site.dOut,
-    }));
-  }
-
-  /** How many subcomponents a site has. */
-  componentCount(site: string): number {
-    return countOf(this.values, `${site}.V`, 1);
+    this.#lowerLeak = lowerLeak;
   }
 
   /**
@@ -92,47 +45,4 @@ export class ParameterDecomposition implements Decomposition {
     const { importances } = cleanRun(this.network, this.tensors, this.tensors, this.importance, x, how);
     return Object.fromEntries(this.sites.map((site) => [site.name, importances[site.name]!.lower]));
   }
-
-  /** `h_c ‖U_c‖` with `h_c = V_c · a`, which is the same however a subcomponent's length is shared between V and U. */
-  activations(x: Tensor): Masks {
-    return this.#innerActivations(x, (inner, { U }) => mul(inner, sqrt(sum(square(U), "d_out"))));
-  }
-
-  /** `h_c = V_c · a`, `C m batch` with m = 1. */
-  carried(x: Tensor): Carried {
-    return this.#innerActivations(x, (inner) => reshape(inner, "C m batch", { ...sizesOf(inner), m: 1 }));
-  }
-
-  masked(x: Tensor, masks: Masks, { remainder = {}, instead = {}, at }: MaskedOptions = {}): Tensor {
-    const siteMask = (site: string): SiteMask => ({
-      mask: masks[site]!,
-      ...(remainder[site] && { remainder: remainder[site] }),
-      ...(instead[site] && { instead: sum(instead[site], "m") }),
-    });
-    const bySite = Object.fromEntries(Object.keys(masks).map((site) => [site, siteMask(site)]));
-    return this.network.forward(this.tensors, x, { ...(at && { at }), ...maskedHooks(this.tensors, bySite) });
-  }
-
-  /** Something of what each site's subcomponents read in a run on the network's own weights. */
-  #innerActivations<T extends Tensor>(
-    x: Tensor,
-    of: (inner: Tensor<"C batch">, parts: Subcomponents) => T,
-  ): Readonly<Record<string, T>> {
-    const found: Record<string, T> = {};
-    this.network.forward(this.tensors, x, {
-      matmul: (site, activation) => {
-        if (!this.sites.some(({ name }) => name === site.name)) return undefined;
-        const parts = subcomponentsOf(this.tensors, site);
-        found[site.name] = of(innerActivation(siteRows(activation), parts), parts);
-        return undefined;
-      },
-    });
-    return found;
-  }
-}
-
-function countOf(named: NamedValues, name: string, axis: number): number {
-  const found = named[name];
-  if (found === undefined) throw new MechanistError("BadFile", `components: expected ${name}, got none`);
-  return found.shape[axis]!;
 }

@@ -13,7 +13,8 @@ import { axisNames, foldIn, type Key, mean, sizeOf, type Tensor } from "../../te
 import { cleanRun } from "./clean-run.ts";
 import type { ImportanceFunction } from "./importance/importance.ts";
 import { rowsIn } from "./masked-product.ts";
-import { componentWeights, slotsOf } from "./parameter-decomposition.ts";
+import { componentWeights } from "./parameter-decomposition.ts";
+import { slotsOf } from "./rank-one-decomposition.ts";
 
 /** Over how many rows a component's mean importance is taken. */
 const SAMPLE = 65_536;
