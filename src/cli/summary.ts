@@ -74,7 +74,10 @@ function siteTable({ sites = {}, ...total }: Shown): string {
 function reconstructionTable(shown: Shown): string {
   const { regimes, unit } = shown;
   const nats = unit === "nats";
-  const faithfulness = ["faithfulness", significant(shown.faithfulness, 3)];
+  const faithfulness =
+    shown.explainedVariance === undefined
+      ? ["faithfulness", significant(shown.faithfulness, 3)]
+      : ["explained variance", significant(shown.explainedVariance, 4)];
   if (regimes === undefined) {
     return table(
       ["mean squared error", ""],

@@ -23,6 +23,12 @@ export type Masks = Readonly<Record<string, Tensor<"C batch">>>;
 /** What each component carries before it is written, `C m batch` for components of rank m; or one value for all rows, `C m`. */
 export type Carried = Readonly<Record<string, Tensor>>;
 
+/** A value, `batch d_in`, and what components make of it, `batch d_out`: one row an example and position. */
+export interface Reconstructed {
+  readonly value: Tensor;
+  readonly made: Tensor;
+}
+
 /** What else is done to a run with components masked. */
 export interface MaskedOptions {
   /** What is kept (1) or removed (0) of what is left over at a site: `batch`, or one number for all rows; removed unless given. */
@@ -69,6 +75,11 @@ export interface Decomposition {
    * `C batch` for each site.
    */
   activations?(x: Tensor): Masks;
+  /**
+   * Where components write at hook points: each point's value in a run on the network's own weights, `batch d`, and what all components
+   * together make of it. Absent where components are parts of weights.
+   */
+  reconstructions?(x: Tensor): Readonly<Record<string, Reconstructed>>;
   /** What each component carries in a run on the network's own weights: what its directions are multiplied with. `C m batch`. */
   carried(x: Tensor): Carried;
   /** The network's output with components masked. A site without masks runs as the network itself does. */

@@ -2,7 +2,7 @@
  * Fresh data that a decomposition is measured on: batches that nobody trained on, with what the network itself says to them and how much each
  * component matters there. Both are computed once a batch and given to every measure, which are programs of their own.
  */
-import type { Decomposition, Masks } from "../decomposition/decomposition.ts";
+import { type Decomposition, importancesOf, type Masks } from "../decomposition/decomposition.ts";
 import { compile, type CompileOptions, type Executable, type NamedValues } from "../engine/index.ts";
 import { axisSize, foldIn, input, type Key, keyFromSeed, sizeOf, sizesOf, type Tensor } from "../tensor/index.ts";
 
@@ -70,7 +70,7 @@ export class FreshData {
   static async open(decomposition: Decomposition, source: DataSource, options: FreshDataOptions): Promise<FreshData> {
     const x = source.batch(batchSize(decomposition, source));
     const output = decomposition.network.forward(decomposition.tensors, x);
-    const importances = decomposition.activity(x);
+    const importances = importancesOf(decomposition, x);
     const given = {
       x: input("evaluation.x", x.axes, sizesOf(x), x.dtype),
       output: input("evaluation.output", output.axes, sizesOf(output)),

@@ -2,12 +2,13 @@
  * The verdict on a decomposition: how well its components stand in for the network on fresh data, how many it takes, and, where it is known what
  * they should be, whether they are that.
  */
-import type { Decomposition } from "../decomposition/decomposition.ts";
+import { type Decomposition, isOfWeights } from "../decomposition/decomposition.ts";
 import { type Decomposed, methodNamed } from "../decomposition/methods.ts";
 import type { Device } from "../engine/index.ts";
 import type { KnownMechanisms } from "../training/known-mechanisms.ts";
 import { targetNamed } from "../training/targets.ts";
 import { contributionCorrelation } from "./contributions.ts";
+import { explainedVariance } from "./explained-variance.ts";
 import { type DataSource, FreshData } from "./fresh-data.ts";
 import { type FrequencyGroups, frequencyGroups } from "./frequency-groups.ts";
 import { checkGate, type GateVerdict } from "./gate.ts";
@@ -26,8 +27,10 @@ export interface SiteVerdict extends Partial<SiteMechanisms>, Partial<MarkerSite
   readonly counts: SiteCounts;
   readonly components: number;
   readonly rank: number;
-  /** `‖W - Σ components‖² / ‖W‖²`. */
-  readonly relativeFaithfulness: number;
+  /** `‖W - Σ components‖² / ‖W‖²`; where components are parts of weights. */
+  readonly relativeFaithfulness?: number;
+  /** The part of the variance of what is written here that components explain; where they are parts of activations. */
+  readonly explainedVariance?: number;
   /** The divergence when this site alone runs on its components, all whole. */
   readonly unmaskedRecon: number;
 }
@@ -51,9 +54,11 @@ export interface Verdict
   /** Components above each threshold on some input, and those with mean importance above 1e-6: sums over sites. */
   readonly aliveByThreshold: ByThreshold;
   readonly aliveMean: number;
-  /** Mean squared difference from the network's weights, and the mean over sites of the relative one. */
-  readonly faithfulness: number;
-  readonly relativeFaithfulness: number;
+  /** Mean squared difference from the network's weights, and the mean over sites of the relative one; where components are parts of weights. */
+  readonly faithfulness?: number;
+  readonly relativeFaithfulness?: number;
+  /** The mean over hook points of the part of the variance that components explain; where they are parts of activations. */
+  readonly explainedVariance?: number;
   /** Whether the attack found less damage than random masks do: then its numbers bound nothing. */
   readonly adversaryWeaker: boolean;
   /** Where it is known what a decomposition should reach. */
@@ -133,11 +138,15 @@ export async function judgeDecomposition(
       ...(known.languageModel && { languageModel: known.languageModel }),
       ...(ladder && { ladder }),
     });
-    const { sites: mechanisms, ...probed } = known.patterns
-      ? judgeMechanisms(decomposition, known.patterns)
+    // What is known of matrices is asked of components that are parts of them.
+    const ofWeights = isOfWeights(decomposition);
+    const asked = ofWeights ? known : {};
+    const { sites: mechanisms, ...probed } = asked.patterns
+      ? judgeMechanisms(decomposition, asked.patterns)
       : { sites: {} as MechanismVerdict["sites"] };
-    const faithfulness = siteFaithfulness(decomposition);
-    const { sites: steps = {}, ...studied } = await studies(data, known);
+    const faithfulness = ofWeights ? siteFaithfulness(decomposition) : {};
+    const explained = await explainedVariance(data);
+    const { sites: steps = {}, ...studied } = await studies(data, asked);
     const sites = Object.fromEntries(
       decomposition.sites.map(({ name, dIn, dOut }): [string, SiteVerdict] => [
         name,
@@ -148,7 +157,8 @@ export async function judgeDecomposition(
           counts: counts[name]!,
           components: decomposition.components.filter(({ site }) => site === name).length,
           rank: Math.min(dIn, dOut),
-          relativeFaithfulness: faithfulness[name]!.relative,
+          ...(faithfulness[name] && { relativeFaithfulness: faithfulness[name].relative }),
+          ...(explained[name] !== undefined && { explainedVariance: explained[name] }),
           unmaskedRecon: bySite[name]!,
         },
       ]),
@@ -172,14 +182,21 @@ export async function judgeDecomposition(
       l0OverRank: l0 / total((site) => site.rank),
       aliveByThreshold: byThreshold((threshold) => total((site) => site.counts.alive[threshold])),
       aliveMean: total((site) => site.counts.aliveMean),
-      faithfulness: meanFaithfulness(faithfulness),
-      relativeFaithfulness: total((site) => site.relativeFaithfulness) / all.length,
+      ...(ofWeights && {
+        faithfulness: meanFaithfulness(faithfulness),
+        relativeFaithfulness: total((site) => site.relativeFaithfulness!) / all.length,
+      }),
+      ...(!ofWeights && { explainedVariance: mean(Object.values(explained)) }),
       adversaryWeaker: regimes.adversarial.divergence < regimes.stochastic.divergence,
       sites,
     };
-    const gate = known.gate && checkGate(known.gate, verdict);
-    return { ...verdict, ...(gate && { gate, passed: gate.passed }), warnings: warningsOf(symptomsOf(verdict)) };
+    const gate = asked.gate && checkGate(asked.gate, verdict);
+    // Each warning names a setting of the methods that learn importances.
+    const warnings = decomposition.measure === "importance" ? warningsOf(symptomsOf(verdict)) : [];
+    return { ...verdict, ...(gate && { gate, passed: gate.passed }), warnings };
   } finally {
     await data.dispose();
   }
 }
+
+const mean = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;

@@ -9,7 +9,7 @@ import type { NamedValues } from "../../engine/index.ts";
 import { type Hooks, type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
 import { add, cast, greater, mul, rename, sub, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { formatAddress } from "../address.ts";
-import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
+import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks, Reconstructed } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
 import { masking } from "../stand-in.ts";
 import { type Coder, likePoint, pointRows, type Reading, readsBeforeWriting } from "./coder.ts";
@@ -93,6 +93,20 @@ export class ActivationDecomposition implements Decomposition {
     return this.#coded(x, (_, carried) => carried);
   }
 
+  reconstructions(x: Tensor): Readonly<Record<string, Reconstructed>> {
+    const read = this.#readAt(x, (point) => this.#isRead(point) || this.#writers.has(point));
+    return Object.fromEntries(
+      Array.from(this.#writers, ([point, writers]) => {
+        const parts = writers.flatMap((coder): Tensor[] => {
+          const bias = coder.bias?.(this.tensors, read, point);
+          const made = coder.decode(this.tensors, coder.encode(this.tensors, read), point);
+          return bias === undefined ? [made] : [made, bias];
+        });
+        return [point, { value: read[point]!, made: parts.reduce((total, part) => add(total, part) as Tensor) }];
+      }),
+    );
+  }
+
   masked(x: Tensor, masks: Masks, { remainder = {}, instead = {}, at }: MaskedOptions = {}): Tensor {
     const ahead = this.coders.some((coder) => masks[coder.site.name] && !readsBeforeWriting(this.network, coder));
     const clean = ahead ? this.#read(x) : {};
@@ -145,9 +159,14 @@ export class ActivationDecomposition implements Decomposition {
 
   /** What the codes read in a run on the network's own weights. */
   #read(x: Tensor): Reading {
+    return this.#readAt(x, (point) => this.#isRead(point));
+  }
+
+  /** The values at some hook points in a run on the network's own weights. */
+  #readAt(x: Tensor, wanted: (point: string) => boolean): Reading {
     const found: Record<string, Tensor<"batch d_in">> = {};
     const watch: Hooks["at"] = (point, value) => {
-      if (this.#isRead(point)) found[point] = pointRows(value);
+      if (wanted(point)) found[point] = pointRows(value);
       return undefined;
     };
     this.network.forward(this.tensors, x, { at: watch });
