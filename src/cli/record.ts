@@ -38,7 +38,7 @@ export async function record<T>(
       memoryLimit: process.availableMemory?.() ?? freemem(),
       ...placement,
       signal,
-      ...(resume && { resume }),
+      ...(resume && { resume, earlier: log.earlier }),
       onMemory: (bytes) => {
         // Of several stages the first takes the most: components only leave.
         if (memoryBytes === undefined) terminal.remark(`its steps take about ${gibibytes(bytes)} of memory`);

@@ -5,10 +5,13 @@ import { diskFailure } from "../file/node-atomic.ts";
 
 /** A log that is being written. */
 export class MetricsLog {
+  /** The rows that were there when it was opened, without those that were taken back. */
+  readonly earlier: readonly MetricsRow[];
   readonly #path: string;
   readonly #handle: FileHandle;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle, earlier: readonly MetricsRow[]) {
+    this.earlier = earlier;
     this.#path = path;
     this.#handle = handle;
   }
@@ -22,9 +25,14 @@ export class MetricsLog {
     try {
       const handle = await open(path, "a");
       const { rows } = parseMetrics(await readFile(path));
-      const kept = rows.findIndex(({ row }) => row.step > after);
-      await truncate(path, kept < 0 ? (rows.at(-1)?.end ?? 0) : (rows[kept - 1]?.end ?? 0));
-      return new MetricsLog(path, handle);
+      const taken = rows.findIndex(({ row }) => row.step > after);
+      const kept = taken < 0 ? rows : rows.slice(0, taken);
+      await truncate(path, kept.at(-1)?.end ?? 0);
+      return new MetricsLog(
+        path,
+        handle,
+        kept.map(({ row }) => row),
+      );
     } catch (cause) {
       throw diskFailure(path, cause);
     }

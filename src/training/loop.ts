@@ -41,6 +41,8 @@ export interface LoopOptions {
   /** Told before steps begin what they will take: bytes, beside what the process has. */
   readonly onMemory?: (bytes: number) => void;
   readonly resume?: Checkpoint;
+  /** Rows that were recorded before the step of `resume`: what is found out over a whole run counts on them. */
+  readonly earlier?: readonly MetricsRow[];
   readonly device?: Device;
   /** Bytes; steps that need more are refused before they begin. */
   readonly memoryLimit?: number;

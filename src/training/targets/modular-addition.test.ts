@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sampled } from "../../data/draws.ts";
 import { type NamedValues, values } from "../../engine/index.ts";
 import { keyFromSeed } from "../../tensor/index.ts";
-import type { Checkpoint } from "../loop.ts";
+import type { Checkpoint, MetricsRow } from "../loop.ts";
 import { resolveTarget, train } from "../targets.ts";
 import {
   modularAdditionNetwork,
@@ -63,9 +63,12 @@ describe("training", () => {
   test("learns what it is shown, says when, and goes on to the same bits", async () => {
     const document = resolveTarget("modular-addition", { set: { modulus: 11, steps: 300 } });
     const checkpoints: Checkpoint[] = [];
+    const rows: MetricsRow[] = [];
     const whole = await train(document, {
       threads: 1,
       checkpointEvery: 200,
+      metricsEvery: 1,
+      onMetrics: (row) => void rows.push(row),
       onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint),
     });
     expect(whole.metrics.trainAccuracy).toBe(1);
@@ -73,8 +76,12 @@ describe("training", () => {
     expect(whole.metrics.trainStep).toBeLessThan(200);
     const rest = await train(document, { threads: 1, resume: checkpoints[0]! });
     expect(rest.weights).toEqual(whole.weights);
-    // It cannot know what happened before it was there.
+    // It cannot know what happened before it was there, unless it is told: a dip later on is no first time.
     expect(rest.metrics.trainStep).toBeUndefined();
+    const dip = { step: 199, stage: "train", trainAccuracy: 0.5 };
+    const earlier = [...rows.filter(({ step }) => step < 199), dip];
+    const told = await train(document, { threads: 1, resume: checkpoints[0]!, earlier });
+    expect(told.metrics.trainStep).toBe(whole.metrics.trainStep);
   });
 
   test("the transformer learns by heart as well", async () => {

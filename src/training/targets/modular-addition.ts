@@ -159,7 +159,7 @@ async function trainModularAddition(settings: ModularAdditionSettings, options: 
   const network = modularAdditionNetwork(settings);
   const { train, test } = tableOf(settings);
   const watched = Math.min(WATCHED, test.labels.shape[0]!);
-  const crossings = new Crossings(options.resume === undefined);
+  const crossings = new Crossings(options);
   const trained = await trainNetwork(
     {
       network,
@@ -212,22 +212,23 @@ function learningRate({ learningRate: value, warmUp, steps }: ModularAdditionSet
   ];
 }
 
-/** At which recorded step each accuracy was first above 0.99; nothing where a run that went on from a checkpoint was above it already. */
+/** At which recorded step each accuracy was first above 0.99; nothing where that may have been before what is known of the run. */
 class Crossings {
   readonly steps: Record<string, number> = {};
-  #below: Record<string, boolean>;
+  readonly #fromTheStart: boolean;
 
-  constructor(fromTheStart: boolean) {
-    this.#below = { trainAccuracy: fromTheStart, testAccuracy: fromTheStart };
+  constructor({ resume, earlier }: LoopOptions) {
+    this.#fromTheStart = resume === undefined || earlier !== undefined;
+    for (const row of earlier ?? []) this.see(row);
   }
 
   see(row: MetricsRow): void {
+    if (!this.#fromTheStart) return;
     for (const [metric, name] of [
       ["trainAccuracy", "trainStep"],
       ["testAccuracy", "testStep"],
     ] as const) {
-      if (!(Number(row[metric]) > LEARNT)) this.#below[metric] = true;
-      else if (this.#below[metric]) this.steps[name] ??= row.step;
+      if (Number(row[metric]) > LEARNT) this.steps[name] ??= row.step;
     }
   }
 }
