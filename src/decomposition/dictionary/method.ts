@@ -86,7 +86,7 @@ function dictionaryMethod<S extends TrainingSettings>(
     run: async (document, weights, options) => {
       const settings = settingsOf(document);
       const source = await activationSource(document.target, weights);
-      const training = dictionaryTraining(placed(document.target, settings), kind, settings);
+      const training = dictionaryTraining(placed(document.target, settings), kind, settings, source.network);
       return trainOnActivations(source, training, settings, options);
     },
     open: (document, weights, components) => {

@@ -5,6 +5,9 @@ import { z } from "zod";
 export const NORMALISATIONS = ["none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"] as const;
 export type Normalisation = (typeof NORMALISATIONS)[number];
 
+/** Whether a dictionary is judged by what it writes, or by what the network makes of it (Braun et al. 2024). */
+export const END_TO_END = ["no", "output", "downstream"] as const;
+
 const fraction = z.number().min(0).max(1);
 
 /** Settings of every training on activations, transcoders' and crosscoders' too. */
@@ -36,6 +39,13 @@ export const trainingFields = {
     .describe("rows of the decoder are kept at length 1, and no gradient along them is followed"),
   decoderStart: z.number().gt(0).default(1).describe("length of the decoder's rows at the start"),
   activationNormalization: z.enum(NORMALISATIONS).default("none").describe("how activations are scaled in training"),
+  endToEnd: z
+    .enum(END_TO_END)
+    .default("no")
+    .describe("what the network makes of what is written is in the loss: its output, or later activations too"),
+  outputCoefficient: z.number().min(0).default(1).describe("weight of the output's divergence, end to end"),
+  downstreamCoefficient: z.number().min(0).default(1).describe("weight of later activations' squared error"),
+  localCoefficient: z.number().min(0).default(0).describe("weight of the activation's own squared error, end to end"),
   resampleEvery: z
     .int()
     .min(0)

@@ -1,11 +1,18 @@
 import { describe, expect, test } from "vitest";
-import type { NamedValues } from "../../engine/index.ts";
+import { interpret, itemOf, type NamedValues, scalarValue, values } from "../../engine/index.ts";
+import { weightInputs } from "../../network/network.ts";
+import { input } from "../../tensor/index.ts";
 import type { Checkpoint } from "../../training/loop.ts";
-import { resolveTarget, train } from "../../training/targets.ts";
-import { decompose, resolveMethod } from "../methods.ts";
+import { resolveTarget, targetNamed, train } from "../../training/targets.ts";
+import { decompose, methodNamed, resolveMethod } from "../methods.ts";
+import { dictionaryWeights } from "./dictionary.ts";
+import { KINDS } from "./kinds/kinds.ts";
 import { activationSource } from "./method.ts";
 import { permuted } from "./permuted.ts";
+import { rowsAt } from "./rows.ts";
+import { saeSettings } from "./settings.ts";
 import { memoryTables } from "./store.ts";
+import { dictionaryTraining, shapeOf } from "./training.ts";
 
 const target = resolveTarget("superposition", { set: { features: 12, dimensions: 6 } });
 const { weights } = await train(target);
@@ -25,6 +32,7 @@ const METHODS: readonly (readonly [string, object])[] = [
   ["batchtopk", { k: 2 }],
   ["jumprelu", { storeRows: 100 }],
   ["matryoshka", { k: 2 }],
+  ["sae", { endToEnd: "output" }],
 ];
 
 describe.each(METHODS)("%s %j", (method, set) => {
@@ -98,6 +106,78 @@ test("latents that were silent start anew, and only they", async () => {
     expect(after!["adamw.v/hook_hidden.b_enc"]!.data[c]).toBe(0);
     expect(Math.hypot(...rows(after!, c))).toBeCloseTo(1, 6);
   }
+});
+
+describe("end to end", () => {
+  const one = { name: "hook_hidden", width: 6 };
+  const placed = { site: "hook_hidden", reads: one, writes: one, C: 24 };
+  const network = targetNamed("superposition").network(target.settings);
+  const x = input("x", "batch feature", { batch: 5, feature: 12 });
+  const inputs = weightInputs(network.weights);
+
+  /** The metrics of one step on five examples. */
+  function metrics(set: object): Record<string, number> {
+    const settings = saeSettings.parse({ ...quick, batch: 5, ...set });
+    const training = dictionaryTraining([placed], KINDS.sae, settings, network);
+    const rows = rowsAt(network, inputs, x, [one.name]);
+    const specs = dictionaryWeights(shapeOf(placed, KINDS.sae));
+    const { metrics: found } = training.objective(weightInputs(specs), { rows, run: { x, weights: inputs } });
+    const data = Float32Array.from({ length: 60 }, (_, i) => Math.max(0, Math.sin(i)));
+    const sample = {
+      hook_hidden: values(
+        "row d",
+        [3, 6],
+        Float32Array.from({ length: 18 }, (_, i) => Math.cos(i)),
+      ),
+    };
+    const state = { ...training.first(sample, [1, 2]), pressure: scalarValue(1), ...weights };
+    const results = interpret({ ...found }, { ...state, x: values("batch feature", [5, 12], data) });
+    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, itemOf(value)]));
+  }
+
+  test("where the activation is the output, the output's error is the activation's", () => {
+    const local = metrics({});
+    for (const activationNormalization of ["none", "expected_average_only_in", "layer_norm"]) {
+      const set = { activationNormalization, l1Coefficient: 0 };
+      const whole = metrics({ ...set, endToEnd: "output", localCoefficient: 1 });
+      if (activationNormalization === "none") expect(whole.reconstruction).toBeCloseTo(local.reconstruction!, 10);
+      // A mean over six outputs, not their sum; and no longer in the units of training.
+      expect(whole.output).toBeGreaterThan(0);
+      if (activationNormalization === "none") expect(whole.output! * 6).toBeCloseTo(whole.reconstruction!, 10);
+      expect(whole.loss).toBeCloseTo(whole.output! + whole.reconstruction!, 10);
+    }
+  });
+
+  test("later activations are looked at where they are asked for", async () => {
+    const tms = resolveTarget("tms", { set: { features: 6, hidden: 3, steps: 20, attempts: 1 } });
+    const trained = await train(tms);
+    const set = { point: "hook_hidden", ...quick, steps: 30, endToEnd: "downstream" };
+    const { metrics: found } = await decompose(resolveMethod("sae", { target: tms, set }), trained.weights, {
+      threads: 1,
+    });
+    expect(found.downstream).toBeGreaterThan(0);
+    expect(found.reconstruction).toBeUndefined();
+    expect(found.loss).toBeCloseTo(found.output! + found.downstream! + found.sparsity!, 5);
+  });
+});
+
+test("of sequences, rows are positions, shuffled, and a dictionary goes on within a table as elsewhere", async () => {
+  const induction = resolveTarget("induction", { set: { steps: 1, batch: 2 } });
+  const trained = await train(induction, one);
+  const set = { ...quick, storeRows: 300, batch: 40, steps: 12 };
+  const document = resolveMethod("topk", { target: induction, set });
+  const checkpoints: Checkpoint[] = [];
+  const whole = await decompose(document, trained.weights, {
+    ...one,
+    checkpointEvery: 5,
+    onCheckpoint: (checkpoint) => void checkpoints.push(checkpoint),
+  });
+  // Seven steps use a table up; that alone is no reason for a checkpoint.
+  expect(checkpoints.map(({ step }) => step)).toEqual([5, 10, 12]);
+  const rest = await decompose(document, trained.weights, { ...one, resume: checkpoints[0]! });
+  expect(numbers(rest.components)).toEqual(numbers(whole.components));
+  const opened = methodNamed("topk").open(document, trained.weights, whole.components);
+  expect(opened.components).toHaveLength(24);
 });
 
 describe("tables of rows", () => {

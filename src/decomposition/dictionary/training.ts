@@ -7,7 +7,7 @@ import {
   type Values,
   values,
 } from "../../engine/index.ts";
-import { weightInputs } from "../../network/network.ts";
+import { type Network, weightInputs } from "../../network/network.ts";
 import {
   add,
   cast,
@@ -30,6 +30,7 @@ import {
 } from "../../tensor/index.ts";
 import type { StepObjective } from "../../training/optimise.ts";
 import { type Dictionary, dictionaryAt, type DictionaryShape, dictionaryWeights } from "./dictionary.ts";
+import { endToEndTerms, type OwnRun } from "./end-to-end.ts";
 import { foldedDictionary, scaleName, scalesOf } from "./fold.ts";
 import type { Given, Kind, Made } from "./kinds/kind.ts";
 import { decoderNorms, meanActive, unexplained } from "./losses.ts";
@@ -60,6 +61,7 @@ export function dictionaryTraining<S extends TrainingSettings>(
   dictionaries: readonly PlacedDictionary[],
   kind: Kind<S>,
   settings: S,
+  network?: Network,
 ): ActivationTraining {
   const shapes = dictionaries.map((one) => shapeOf(one, kind));
   const points = dictionaries.flatMap(({ reads, writes }) => [reads, writes]);
@@ -72,10 +74,15 @@ export function dictionaryTraining<S extends TrainingSettings>(
       return Object.assign({}, ...parts) as NamedValues;
     },
     ...(scaled && { fixed: scalesOf }),
+    endToEnd: settings.endToEnd !== "no",
     scalarsAt: (step) => kind.scalars?.(settings, step) ?? {},
     objective: (weights, given) =>
       joined(
-        dictionaries.map((one, i) => ({ site: one.site, ...stepOf(one, shapes[i]!, kind, settings, weights, given) })),
+        dictionaries.map((one, i) => {
+          const step = stepOf(one, shapes[i]!, kind, settings, weights, given);
+          const whole = network && given.run && settings.endToEnd !== "no";
+          return { site: one.site, ...(whole ? endToEnd(step, one, settings, { network, ...given.run }) : step) };
+        }),
         settings,
       ),
     finished: (state) =>
@@ -178,6 +185,8 @@ function sampleOf(sample: NamedValues, { name, width }: RowPoint): SampleRows {
 
 interface StepOf {
   readonly made: Made;
+  /** Its output, in the activations' units. */
+  readonly written: Tensor<"batch d_out">;
   readonly y: Tensor<"batch d_out">;
   /** Steps since each latent fired, before and after this one. */
   readonly silent: { readonly now: Tensor; readonly next: Tensor };
@@ -208,10 +217,39 @@ function stepOf<S extends TrainingSettings>(
   const fired = max(made.z, "batch") as Tensor<"C">;
   return {
     made,
+    written: restored(made.output, rows[writes.name]!, writes, settings),
     y,
     silent: { now, next: where(greater(fired, 0), 0, add(now, 1)) },
     dead,
   };
+}
+
+/** The step with what the network makes of the output in the place of how near that is to the activation. */
+function endToEnd(step: StepOf, { writes }: PlacedDictionary, settings: TrainingSettings, run: OwnRun): StepOf {
+  const { outputCoefficient, downstreamCoefficient, localCoefficient } = settings;
+  const { reconstruction, ...rest } = step.made.terms;
+  const found = endToEndTerms(run, writes.name, step.written, settings.endToEnd === "downstream");
+  const terms = {
+    ...rest,
+    output: mul(found.output, outputCoefficient),
+    ...(found.downstream && { downstream: mul(found.downstream, downstreamCoefficient) }),
+    ...(localCoefficient > 0 && { reconstruction: mul(reconstruction!, localCoefficient) }),
+  };
+  return { ...step, made: { ...step.made, terms } };
+}
+
+/** What a dictionary writes in training, in the activations' own units. */
+function restored(
+  output: Tensor<"batch d_out">,
+  rows: Tensor<"batch d">,
+  { name }: RowPoint,
+  { activationNormalization }: TrainingSettings,
+): Tensor<"batch d_out"> {
+  if (activationNormalization === "expected_average_only_in") return div(output, input(scaleName(name), "", {}));
+  const units = rowUnits(rows, activationNormalization);
+  if (units === undefined) return output;
+  const scaled = mul(output, units.length);
+  return units.centre === undefined ? scaled : add(scaled, units.centre);
 }
 
 /** What activations are multiplied with in training. */
