@@ -59,7 +59,7 @@ export function permutedControl(of: Subject, key: Key): Subject {
     const C = decomposition.components.filter(({ site }) => site === name).length;
     const order = randomPermutation(foldIn(key, `permuted/${name}`), C);
     // Each takes the place of the next in a random round, so that none stays.
-    const taken = new Array<number>(C);
+    const taken = [...order];
     order.forEach((c, i) => (taken[c] = order[(i + 1) % C]!));
     orders.set(name, constant("C", { C }, taken, "i32"));
   }

@@ -105,7 +105,7 @@ function upperTail(z: number): number {
 /** Holm's adjusted p-values, in the order given. */
 export function holm(ps: readonly number[]): number[] {
   const order = ps.map((_, i) => i).sort((i, j) => ps[i]! - ps[j]!);
-  const adjusted = new Array<number>(ps.length);
+  const adjusted = [...ps];
   let least = 0;
   order.forEach((i, place) => {
     least = Math.max(least, Math.min(1, (ps.length - place) * ps[i]!));

@@ -51,6 +51,8 @@ export interface SubjectRow {
   /** A unit is one component on one row (an example, or a position of one). */
   readonly granularity: readonly SiteGranularity[];
   readonly components: number;
+  /** Units a row, all of them. */
+  readonly units: number;
   /** Units a row that the method itself calls active, mean over rows: its natural size, and what that costs to say, in bits a row. */
   readonly size: number;
   readonly bits: number;
@@ -95,7 +97,10 @@ export interface Difference {
   readonly because?: "noise" | "seeds" | "coverage";
 }
 
-/** Whether a measure can tell a yardstick that should do well from ones that should not. */
+/**
+ * A subject that should do well beside one that should not: a yardstick of known worth, which says something of the measure, or a method beside its own
+ * components at random, which says something of the method.
+ */
 export interface Discrimination {
   readonly good: string;
   readonly bad: string;
@@ -126,6 +131,8 @@ export interface MeasureResult extends MeasureText {
   readonly ablation?: AblationKind;
   readonly ranking?: Ranking;
   readonly axis?: SizeAxis;
+  /** What else sets it apart from others of its measure: `adversarial`, `natural`, … */
+  readonly variant?: string;
   /** In the order of the board's subjects; those that could not be measured are absent here and among `gaps`. */
   readonly scores: readonly Score[];
   /** All pairs of methods. */
@@ -135,7 +142,7 @@ export interface MeasureResult extends MeasureText {
   /** Of a pair of methods, the difference that would be found 4 times in 5 at 5 %: median over pairs, `null` for one method. */
   readonly minimumDetectable: number | null;
   readonly discrimination: readonly Discrimination[];
-  /** Whether some oracle is told from every random and permuted subject of the same make; `null` where there was nothing to compare. */
+  /** Whether oracles are told from every random and permuted subject of the same make; `null` where there was nothing to compare. */
   readonly tellsControlsApart: boolean | null;
   /** How many prompts would give every method the asked precision; `null` where those that were used do. */
   readonly promptsNeeded: number | null;
@@ -157,7 +164,7 @@ export interface Curve {
 export interface CurvePoint {
   /** Units a row that are kept, removed or turned on, mean over rows, and what saying which ones costs, in bits a row. */
   readonly size: number;
-  readonly bits: number;
+  readonly bits: number | null;
   /** Mean over prompts, in the board's unit. */
   readonly divergence: number;
   /** Whether it is the method's own active set. */
@@ -180,6 +187,24 @@ export interface KnownScores {
   readonly falseComponents?: number;
   /** Of a circuit that is known, in parts of the network. */
   readonly circuit?: { readonly precision: number; readonly recall: number };
+}
+
+/** What removing one mechanism does. */
+export interface Edit {
+  readonly subject: string;
+  readonly address: string;
+  /** Mean divergence where the component is active, and where it is not; with how many such places there were. */
+  readonly onTarget: number;
+  readonly offTarget: number;
+  readonly active: number;
+  readonly inactive: number;
+}
+
+/** What has to be known to read a subject's numbers. */
+export interface Note {
+  readonly subject: string;
+  readonly measure: MeasureName;
+  readonly text: string;
 }
 
 /** Something that could not be made, in one line: the rest of the board still is. */
@@ -236,6 +261,8 @@ export interface Scoreboard {
   readonly curves: readonly Curve[];
   readonly known: readonly KnownScores[];
   readonly seeds: readonly SeedBand[];
+  readonly edits: readonly Edit[];
+  readonly notes: readonly Note[];
   readonly gaps: readonly Gap[];
   readonly seconds: number;
 }

@@ -9,13 +9,15 @@ export interface Subject extends Pick<SubjectRow, "name" | "method" | "seed" | "
   readonly control?: ControlKind;
   /** The method that it is made of; absent for methods and for controls of the network itself. */
   readonly of?: Subject;
+  /** Equal for those that differ in nothing but their seed; absent where nobody knows. */
+  readonly seedGroup?: string;
   /** Whether its units are put in order by what their removal does, instead of what it says itself. */
   readonly byDamage?: boolean;
 }
 
-/** What a subject's components are, whoever says how much each matters. */
-export function componentsOf({ decomposition, of }: Subject): Decomposition {
-  return of === undefined ? decomposition : componentsOf(of);
+/** What a subject's components are, where something else is said of how much each matters. */
+export function componentsOf({ decomposition, control, of }: Subject): Decomposition {
+  return of !== undefined && (control === "random" || control === "permuted") ? of.decomposition : decomposition;
 }
 
 /** The same components, with something else said of how much each matters, and nothing of how strongly it acts. */

@@ -10,7 +10,7 @@ import type { ProbeSet } from "./probe-set.ts";
 import { ownScores, type Scales } from "./ranking.ts";
 import type { AblationKind } from "./scoreboard.ts";
 import { bitsTable } from "./size.ts";
-import { componentsOf, type Subject } from "./subject.ts";
+import type { Subject } from "./subject.ts";
 
 /** Numbers by which units are put in order: `score/<site>`, `C batch`. */
 export interface Ranker {
@@ -92,6 +92,15 @@ export class Trial {
   get units(): number {
     const most = Math.max(...Object.values(this.rows));
     return Object.values(this.scores).reduce((total, s) => total + axisSize(s, "C") * axisSize(s, "batch"), 0) / most;
+  }
+
+  /** Bits a row of saying that all are active. */
+  get allBits(): number {
+    const groups = [...new Set(Object.values(this.rows))];
+    const bits = groups.map(
+      (rows) => (bitsTable(this.#countOf(rows)).at(-1)! * rows) / (this.probe.size * this.rowsEach),
+    );
+    return bits.reduce((a, b) => a + b, 0);
   }
 
   /** Rows that a prompt has. */
@@ -212,7 +221,7 @@ export class Trial {
   }
 
   #insteadInputs(): Carried {
-    const carried = componentsOf(this.subject).carried(this.probe.x);
+    const carried = this.subject.decomposition.carried(this.probe.x);
     return Object.fromEntries(
       Object.entries(carried).map(([site, z]) => [site, input(insteadName(site), z.axes, sizesOf(z))]),
     );
@@ -230,7 +239,7 @@ export class Trial {
   }
 
   async #carriedOn(batch: number): Promise<NamedValues> {
-    const carried = componentsOf(this.subject).carried(this.probe.x);
+    const carried = this.subject.decomposition.carried(this.probe.x);
     const program = await this.program("carried", () =>
       Object.fromEntries(Object.entries(carried).map(([site, z]) => [insteadName(site), z])),
     );
@@ -241,7 +250,7 @@ export class Trial {
   }
 
   async #meanCarried(): Promise<NamedValues> {
-    const carried = componentsOf(this.subject).carried(this.probe.x);
+    const carried = this.subject.decomposition.carried(this.probe.x);
     const program = await this.program("mean carried", () =>
       Object.fromEntries(
         Object.entries(carried).map(([site, z]) => [insteadName(site), mean(z, "batch" as never) as Tensor]),

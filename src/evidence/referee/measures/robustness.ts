@@ -1,0 +1,163 @@
+/**
+ * Robustness: how far the network is from itself when what is said not to matter is turned on by parts, at random or by an adversary: masks are 1 on kept
+ * units and anything in [0, 1] on the others. The adversary has one source for each component, shared by all prompts and positions of a batch, and takes 20
+ * steps of sign PGD (VPD, evaluation adversary); free on each prompt it would break every network whose circuits are in superposition.
+ */
+import { maskFrom } from "../../../decomposition/parameter/mask.ts";
+import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
+import {
+  axisSize,
+  foldIn,
+  gradients,
+  input,
+  mean,
+  randomUniform,
+  type Tensor,
+  uniform,
+} from "../../../tensor/index.ts";
+import { ATTACK_STEPS } from "../../adversary.ts";
+import { promptDivergence } from "../divergence.ts";
+import { ratio } from "../noise.ts";
+import type { MeasureText, Note } from "../scoreboard.ts";
+import { EVERYTHING, type Trial } from "../trial.ts";
+import type { Found, Heard, Hearing } from "./hearing.ts";
+
+/** The step of an ascent, of sources in [0, 1]. */
+const STEP_SIZE = 0.1;
+/** Rows that an attack is made on, but at least one batch. */
+const MOST_ROWS = 2 ** 13;
+
+const RANDOM: MeasureText = {
+  title: "robustness, random",
+  formula: "D(f | masks keep + (1 - keep) u, u ~ U[0, 1]) / D(mean output)",
+  source: "stochastic masks: Bushnaq, Braun & Sharkey 2025 (SPD)",
+  unit: "of chance: 0 nothing changes, 1 as bad as the network's mean output",
+  reduction: "mean over prompts, one draw for each unit",
+  better: "lower",
+  establishes: "that what is said not to matter does not matter, whichever parts of it are there, on average",
+  doesNotEstablish: "anything of a family whose inactive units carry nothing: there is nothing to turn on",
+};
+
+const ADVERSARIAL: MeasureText = {
+  ...RANDOM,
+  title: "robustness, adversarial",
+  formula: "max over r in [0, 1]^C of D(f | masks keep + (1 - keep) r) / D(mean output), 20 steps of sign PGD",
+  source: "Goodfire 2026 (VPD), evaluation adversary",
+  reduction: "mean over prompts under sources that a batch shares",
+  establishes:
+    "that no choice of inactive components that all prompts share, as far as 20 steps find, undoes what the active ones do",
+  doesNotEstablish: `that there is no worse choice; ${RANDOM.doesNotEstablish}`,
+};
+
+export async function robustness(hearing: Hearing): Promise<Heard> {
+  const { trial, chance, natural, matchedSize } = hearing;
+  const [matched] = await trial.thresholds([matchedSize]);
+  const found: Found[] = [];
+  for (const [variant, threshold] of [["matched", matched!] as const, ["natural", natural] as const]) {
+    const of = { measure: "robustness" as const, ranking: "own" as const };
+    found.push({
+      ...{ ...of, id: `robustness/random/${variant}`, variant: `random, ${variant} size`, text: RANDOM },
+      measured: ratio(await underRandom(trial, threshold), chance),
+    });
+    const attacked = await underAttack(trial, threshold, hearing);
+    found.push({
+      ...{ ...of, id: `robustness/adversarial/${variant}`, variant: `adversarial, ${variant} size`, text: ADVERSARIAL },
+      measured: ratio(attacked, sharedPart(chance, attacked.length)),
+    });
+  }
+  return { found, notes: await trivially(hearing) };
+}
+
+const parts = new WeakMap<Float64Array, Map<number, Float64Array>>();
+
+/** The first so many, the same array each time: means of it are drawn anew once. */
+function sharedPart(all: Float64Array, length: number): Float64Array {
+  if (length === all.length) return all;
+  const known = parts.get(all) ?? new Map<number, Float64Array>();
+  parts.set(all, known);
+  const part = known.get(length) ?? all.slice(0, length);
+  known.set(length, part);
+  return part;
+}
+
+/** Whether there is nothing to turn on: then the numbers are those of sufficiency and say nothing more. */
+async function trivially({ trial, natural }: Hearing): Promise<Note[]> {
+  const [kept, all] = await trial.ask([{ threshold: natural }, { threshold: EVERYTHING }]);
+  if (kept!.size > 0.999 * trial.units) {
+    const text = "it calls everything active: at its own size there is nothing to turn on";
+    return [{ subject: trial.subject.name, measure: "robustness", text }];
+  }
+  const same = kept!.divergence.every((d, i) => Math.abs(d - all!.divergence[i]!) <= 1e-6 * Math.abs(d) + 1e-12);
+  if (!same) return [];
+  const text = "its inactive units carry exactly nothing: at its own size it is robust by construction";
+  return [{ subject: trial.subject.name, measure: "robustness", text }];
+}
+
+async function underRandom(trial: Trial, threshold: number): Promise<Float64Array> {
+  const { probe, keep, rows, subject } = trial;
+  const program = await trial.program("random sources", () => {
+    const masks = eachSite(keep, (g, site) =>
+      maskFrom(g, uniform(`robustness/${site}`, "C batch", { C: axisSize(g, "C"), batch: rows[site]! })),
+    );
+    const said = subject.decomposition.masked(probe.x, masks);
+    return { divergence: promptDivergence(probe.network, said, probe.output) };
+  });
+  const found = new Float64Array(probe.prompts);
+  for (let i = 0; i < probe.batches; i++) {
+    const { feeds, key } = await trial.fed(i);
+    const scores = await trial.own.scores(i);
+    const { divergence } = await program.run({ ...feeds, ...scores, threshold: scalarValue(threshold) }, key);
+    found.set(divergence.data, i * probe.size);
+  }
+  return found;
+}
+
+async function underAttack(trial: Trial, threshold: number, { key: root }: Hearing): Promise<Float64Array> {
+  const { probe, keep, subject } = trial;
+  const sites = Object.keys(keep);
+  const program = await trial.program("attack", () => {
+    const sources = eachSite(
+      keep,
+      (g, site) => input(`source/${site}`, "C", { C: axisSize(g, "C") }) as Tensor as Tensor<"C batch">,
+    );
+    const masks = eachSite(keep, (g, site) => maskFrom(g, sources[site]!));
+    const divergence = promptDivergence(probe.network, subject.decomposition.masked(probe.x, masks), probe.output);
+    const slopes = gradients(
+      mean(divergence) as Tensor,
+      sites.map((site) => sources[site]!),
+    );
+    return {
+      divergence,
+      ...Object.fromEntries(sites.map((site, i): [string, Tensor] => [`slope/${site}`, slopes[i]!])),
+    };
+  });
+  const batches = Math.max(1, Math.min(probe.batches, Math.floor(MOST_ROWS / (probe.size * trial.rowsEach))));
+  const worst = new Float64Array(batches * probe.size);
+  for (let i = 0; i < batches; i++) {
+    const { feeds, key } = await trial.fed(i);
+    const scores = await trial.own.scores(i);
+    // The same start for all subjects with as many components.
+    let sources = eachSite(keep, (g, site) =>
+      randomUniform(foldIn(foldIn(root, `source/${site}`), i), axisSize(g, "C")),
+    );
+    for (let step = 0; step <= ATTACK_STEPS; step++) {
+      probe.options.signal?.throwIfAborted();
+      const given = eachSite(sources, (r) => values("C", [r.length], r));
+      const named = Object.fromEntries(Object.entries(given).map(([site, r]) => [`source/${site}`, r]));
+      const found: NamedValues = await program.run(
+        { ...feeds, ...scores, ...named, threshold: scalarValue(threshold) },
+        key,
+      );
+      if (step === ATTACK_STEPS) worst.set(found.divergence!.data, i * probe.size);
+      sources = eachSite(sources, (r, site) => {
+        const slope = found[`slope/${site}`]!.data;
+        return r.map((value, c) => Math.min(1, Math.max(0, value + STEP_SIZE * Math.sign(slope[c]!))));
+      });
+    }
+  }
+  return worst;
+}
+
+function eachSite<T, O>(by: Readonly<Record<string, T>>, f: (value: T, site: string) => O): Record<string, O> {
+  return Object.fromEntries(Object.entries(by).map(([site, value]) => [site, f(value, site)]));
+}
