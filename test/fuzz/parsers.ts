@@ -17,6 +17,7 @@ import { readSafetensors, writeSafetensors } from "../../src/file/safetensors.ts
 import { resolvePoint } from "../../src/network/hook-names.ts";
 import { describeNetwork } from "../../src/network/huggingface/checkpoint.ts";
 import { parseMetrics } from "../../src/run/metrics.ts";
+import { DICTIONARY_PARSERS } from "./dictionary-parsers.ts";
 import { spoilt, spoiltJson, spoiltText } from "./mutate.ts";
 
 export interface Parser {
@@ -258,6 +259,7 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
     ),
     parse: (bytes) => parseMetrics(bytes),
   },
+  ...DICTIONARY_PARSERS,
 };
 
 /** Zeros as NumPy would write them, which deflate to next to nothing. */
