@@ -53,8 +53,8 @@ export interface IcaOptions {
   readonly tolerance: number;
 }
 
-/** Variances below this part of the largest are no dimensions to whiten: rounding, in float32. */
-const NOTHING = 1e-9;
+/** Variances below this part of the largest are no dimensions to whiten: a covariance whose products are in float32 is known to about a hundred-millionth of it. */
+const NOTHING = 1e-7;
 
 /** @param key of the first directions */
 export async function independentComponents(

@@ -55,7 +55,7 @@ export function centredRows(rows: SampledRows, mean: ArrayLike<number>): Sampled
 }
 
 /** Rows that one run of a program takes. */
-const CHUNK = 4096;
+const CHUNK = 1024;
 
 /** Runs of rows, each as long as the others: what the last lacks is zero. */
 export function* chunksOf(
