@@ -7,10 +7,9 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { equalityPairs } from "../src/data/hierarchical-equality.ts";
+import { CAUSAL_MODELS } from "../src/decomposition/baselines/causal-models.ts";
 import { controlledAlignment } from "../src/intervention/alignment/controls.ts";
-import type { InterchangeAccuracy, Pairs, Readout } from "../src/intervention/alignment/interchange.ts";
-import { cast, crossEntropy, equal, greater, relabel, select, type Tensor } from "../src/tensor/index.ts";
+import type { InterchangeAccuracy, Pairs } from "../src/intervention/alignment/interchange.ts";
 import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
 
 const { values } = parseArgs({
@@ -28,23 +27,9 @@ const { values } = parseArgs({
 const MEASURED_ON = 10_000;
 const DIMENSIONS = 4;
 
-const logits = (output: Tensor): Tensor<"batch output"> => relabel(output, "batch output");
-const readout: Readout = {
-  loss: (output, label) => crossEntropy(logits(output), label, "output"),
-  correct: (output, label) => {
-    const says = greater(select(logits(output), "output", 1), select(logits(output), "output", 0));
-    return equal(cast(says, "i32"), label);
-  },
-};
-
-const pairs = (batch: number): Pairs => {
-  const { base, source, label } = equalityPairs("pairs", { batch, dimensions: DIMENSIONS }, "left");
-  return {
-    base: relabel(base.x, "batch feature"),
-    source: relabel(source.x, "batch feature"),
-    label: cast(label, "i32"),
-  };
-};
+const model = CAUSAL_MODELS["hierarchical-equality"]!;
+const { readout } = model;
+const pairs = (batch: number): Pairs => model.pairs({ dimensions: DIMENSIONS, steps: 0, seed: 0 }, "left", batch);
 
 const percent = ({ accuracy, interval }: InterchangeAccuracy): string =>
   `${accuracy.toFixed(3)} [${interval.map((x) => x.toFixed(3)).join(", ")}]`;
