@@ -7,7 +7,7 @@
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ActivationDecomposition } from "../src/decomposition/activation/activation-decomposition.ts";
+import type { ActivationDecomposition } from "../src/decomposition/activation/activation-decomposition.ts";
 import { decompose, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
 import { interpret } from "../src/engine/index.ts";
 import { directionRecovery } from "../src/evidence/direction-recovery.ts";

@@ -1,7 +1,9 @@
 /** Doing a run while keeping it on disk: metrics and checkpoints as they come, and in the end what became of it. */
 import { freemem } from "node:os";
+import { join } from "node:path";
 import { expectFinite } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
+import { RowFiles } from "../file/node-row-files.ts";
 import type { RunRecord } from "../run/document.ts";
 import type { RunFolder } from "../run/folder.ts";
 import type { Checkpoint, LoopOptions } from "../training/loop.ts";
@@ -39,6 +41,7 @@ export async function record<T>(
       ...placement,
       signal,
       ...(resume && { resume, earlier: log.earlier }),
+      disk: new RowFiles(join(run.path, "rows")),
       onMemory: (bytes) => {
         // Of several stages the first takes the most: components only leave.
         if (memoryBytes === undefined) terminal.remark(`its steps take about ${gibibytes(bytes)} of memory`);

@@ -49,6 +49,15 @@ export interface LoopOptions {
   readonly threads?: number;
   readonly metricsEvery?: number;
   readonly checkpointEvery?: number;
+  /** Where rows go that do not fit in memory; absent, what needs that is refused. */
+  readonly disk?: RowDisk;
+}
+
+/** Files of numbers that are added to, read whole, and removed together. */
+export interface RowDisk {
+  append(name: string, rows: Float32Array): Promise<void>;
+  read(name: string): Promise<Float32Array>;
+  clear(): Promise<void>;
 }
 
 /** One stage of a run. */

@@ -19,6 +19,8 @@ export interface DictionaryStart {
   readonly threshold?: number;
   /** Where the decoder's bias starts; 0 unless given. */
   readonly bias?: ArrayLike<number>;
+  /** Whether another point is written than is read: their axes have nothing to do with each other, even where they are as many. */
+  readonly across?: boolean;
   /** Scales the encoder: 1 is the decoder's transpose in directions and lengths. */
   readonly encoderScale?: number;
 }
@@ -30,14 +32,14 @@ export interface DictionaryStart {
 export function startDictionary(
   site: string,
   specs: readonly WeightSpec[],
-  { decoderStart, threshold = 0, bias, encoderScale = 1 }: DictionaryStart,
+  { decoderStart, threshold = 0, bias, across = false, encoderScale = 1 }: DictionaryStart,
   key: Key,
 ): NamedValues {
   const shapeOf = (name: string): readonly number[] => specs.find((spec) => spec.name === `${site}.${name}`)!.shape;
   const [C, dOut] = shapeOf("W_dec") as [number, number];
   const [dIn] = shapeOf("W_enc") as [number, number];
   const unit = unitRows(randomNormal(foldIn(key, `${site}.W_dec`), C * dOut), dOut);
-  const read = dIn === dOut ? unit : unitRows(randomNormal(foldIn(key, `${site}.W_enc`), C * dIn), dIn);
+  const read = dIn === dOut && !across ? unit : unitRows(randomNormal(foldIn(key, `${site}.W_enc`), C * dIn), dIn);
   const W_enc = new Float32Array(dIn * C);
   for (let c = 0; c < C; c++) for (let i = 0; i < dIn; i++) W_enc[i * C + c] = encoderScale * read[c * dIn + i]!;
   const known: Readonly<Record<string, ArrayLike<number>>> = {

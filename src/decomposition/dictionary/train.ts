@@ -30,7 +30,8 @@ import { layoutOf } from "../../training/parameters.ts";
 import { type Knot, scheduleAt } from "../../training/schedule.ts";
 import { type ActivationSource, rowsAt, rowsAnExample, type RowPoint } from "./rows.ts";
 import type { TrainingSettings } from "./settings.ts";
-import { memoryTables, sampleRows } from "./store.ts";
+import { rowTables } from "./disk-store.ts";
+import { sampleRows } from "./store.ts";
 
 /** What a training step is given. */
 export interface Activations {
@@ -97,7 +98,12 @@ export async function trainOnActivations(
     sampleRows(source, training.points, SAMPLE, foldIn(key, name), placed);
   const rows = tableRows(source, settings, training.endToEnd);
   const tables =
-    rows === 0 ? undefined : await memoryTables(source, training.points, rows, foldIn(key, "tables"), placed);
+    rows === 0
+      ? undefined
+      : await rowTables(source, training.points, rows, foldIn(key, "tables"), {
+          ...placed,
+          ...(options.disk && { disk: options.disk }),
+        });
   const perTable = tables === undefined ? Infinity : Math.floor(tables.rows / batch);
   const checkpointEvery = options.checkpointEvery ?? Math.max(1, Math.ceil(steps / 40));
   const began = performance.now();
@@ -114,7 +120,7 @@ export async function trainOnActivations(
       loaded = table;
       if (stepper === undefined) {
         stepper = await compileStep({ source, training, settings }, state, filled, options);
-        options.onMemory?.(stepper.memoryBytes);
+        options.onMemory?.(stepper.memoryBytes + (tables ? 4 * tables.rows * widthOf(training) : 0));
       } else if (filled) await stepper.refill(filled);
       const restart = nextRestart(training, settings, step);
       const until = Math.min(steps, (table + 1) * perTable, restart);
@@ -166,6 +172,8 @@ export async function trainOnActivations(
     await tables?.dispose();
   }
 }
+
+const widthOf = ({ points }: ActivationTraining): number => points.reduce((sum, { width }) => sum + width, 0);
 
 /** The parameters as groups of the optimiser's. */
 function groupsOf({ groups }: ActivationTraining, settings: TrainingSettings): ParameterGroup[] {

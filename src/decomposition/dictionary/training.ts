@@ -167,6 +167,7 @@ function firstOf<S extends TrainingSettings>(
         decoderStart: settings.normalizeDecoder ? 1 : settings.decoderStart,
         threshold: kind.logThresholds ? Math.log(threshold) : threshold,
         ...(bias && { bias }),
+        ...(reads.name !== writes.name && { across: true }),
       },
       key,
     ),
