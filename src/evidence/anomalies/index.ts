@@ -1,0 +1,11 @@
+/** The anomalies of dictionary learning, measured on any decomposition. */
+export {
+  ANOMALIES,
+  anomalies,
+  type AnomaliesReport,
+  type AnomalyName,
+  type AnomalyOptions,
+  type AnomalyReport,
+} from "./anomalies.ts";
+export { type Found, isFound, type Measure, type Missing, type Outcome } from "./measure.ts";
+export { type AnomalyData, observe, type Observed, type ObserveOptions, type Place } from "./place.ts";

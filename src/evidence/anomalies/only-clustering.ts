@@ -1,0 +1,113 @@
+/**
+ * Is it only clustering? Centres of k-means, as many as there are components, under the same encoder and with as many active, beside the
+ * components' own directions. Methods with encoders, sizes or sparsities of their own would be compared in those.
+ */
+import { randomDirections } from "../../instrument/random-directions.ts";
+import { foldIn, keyFromSeed } from "../../tensor/index.ts";
+import { type DenseRows, kMeans, ROUNDS } from "./k-means.ts";
+import { pursuitError } from "./matching-pursuit.ts";
+import type { Measure, Outcome } from "./measure.ts";
+import { directionOf, type Place, strengthOf, unitRows } from "./place.ts";
+
+export const ONLY_CLUSTERING: Measure = {
+  title: "is it only clustering?",
+  formula:
+    "FVU of the components' directions / FVU of as many k-means centres, both by matching pursuit with the components' mean number active, on rows that were not clustered",
+  source: "Mechanist, after the clustering hypothesis of sparse dictionaries; matching pursuit: Mallat & Zhang 1993",
+  unit: "ratio, 1: no better than clustering",
+  reduction: "over the second half of the rows",
+  control: "random directions in the place of the components",
+  rule: "1 or above",
+  establishes: "whether directions explain more than centres of clusters do, size, encoder and sparsity being the same",
+  doesNotEstablish:
+    "anything on other data: rows in clusters are explained by centres; nor that the directions are features",
+};
+
+export interface OnlyClusteringDetails {
+  /** How many directions each has, and how many are active at most. */
+  readonly size: number;
+  readonly active: number;
+  /** Unexplained shares of the variance. */
+  readonly own: number;
+  readonly clusters: number;
+  readonly truth: number | null;
+  readonly random: number;
+  /** With the encoder that the method itself has. */
+  readonly ownEncoder: number;
+}
+
+/** Multiplications at most: some seconds. */
+const WORK = 4e9;
+const FEWEST_ROWS_A_CLUSTER = 4;
+const MOST_ACTIVE = 64;
+
+/** @param active directions a row; the mean number of components that act unless given */
+export function onlyClustering(place: Place, active?: number, seed = 0): Outcome<OnlyClusteringDetails> {
+  const { directions, truth, width } = place;
+  if (directions === undefined) return { missing: "needs components of one direction each" };
+  const acting = Array.from({ length: place.C }, (_, c) => c).filter((c) => strengthOf(place, c).some((z) => z !== 0));
+  const size = acting.length;
+  if (size === 0) return { missing: "no component acts" };
+  const half = Math.min(Math.floor(place.rows / 2), Math.floor(WORK / (size * width * ROUNDS)));
+  if (half < FEWEST_ROWS_A_CLUSTER * size) {
+    const wanted = FEWEST_ROWS_A_CLUSTER * size;
+    return {
+      missing: `k-means of ${size} clusters needs at least ${wanted} rows, got ${half} that fit the work allowed`,
+    };
+  }
+  let fired = 0;
+  for (let i = 0; i < place.z.length; i++) if (place.z[i] !== 0) fired++;
+  const kept = active ?? Math.max(1, Math.round(fired / place.rows));
+  if (kept > Math.min(MOST_ACTIVE, width)) {
+    return {
+      missing: `compares sparse codes: at most ${Math.min(MOST_ACTIVE, width)} of ${size} components active, got ${kept}`,
+    };
+  }
+  const key = foldIn(keyFromSeed(seed), "only clustering");
+  const [learning, judging] = halves(place, half);
+  const centres = unitRows(kMeans(learning, size, foldIn(key, "k-means")), width);
+  const own = Float32Array.from(acting.flatMap((c) => Array.from(directionOf(directions, width, c))));
+  const drawn = randomDirections(foldIn(key, "random"), size, width);
+  const variance = squaresAboutMean(judging);
+  const unexplained = (of: Float32Array): number => pursuitError(judging, of, kept) / variance;
+  const details = {
+    size,
+    active: kept,
+    own: unexplained(own),
+    clusters: unexplained(centres),
+    truth: truth === undefined ? null : unexplained(truth.directions),
+    random: unexplained(Float32Array.from(drawn.flatMap((u) => Array.from(u)))),
+    ownEncoder: ownError(place, half) / variance,
+  };
+  return {
+    value: details.own / details.clusters,
+    control: details.random / details.clusters,
+    present: details.own >= details.clusters,
+    n: judging.rows,
+    counted: "rows",
+    details,
+  };
+}
+
+function halves({ x, width }: Place, rows: number): readonly [DenseRows, DenseRows] {
+  return [
+    { rows, width, data: x.subarray(0, rows * width) },
+    { rows, width, data: x.subarray(rows * width, 2 * rows * width) },
+  ];
+}
+
+function ownError({ x, made, width }: Place, rows: number): number {
+  let total = 0;
+  for (let i = rows * width; i < 2 * rows * width; i++) total += (x[i]! - made[i]!) ** 2;
+  return total;
+}
+
+function squaresAboutMean({ rows, width, data }: DenseRows): number {
+  let total = 0;
+  for (let k = 0; k < width; k++) {
+    let mean = 0;
+    for (let i = k; i < data.length; i += width) mean += data[i]! / rows;
+    for (let i = k; i < data.length; i += width) total += (data[i]! - mean) ** 2;
+  }
+  return total;
+}
