@@ -16,7 +16,7 @@ const given = {
 
 test("costs are drawn from one cluster to one a component, the chosen number marked", () => {
   const svg = clusteringFigure(given);
-  expect(svg).toContain("Clusters of &lt;a>");
+  expect(svg).toContain("Clusters of &lt;a&gt;");
   expect(svg).toContain(">2 clusters</text>");
   const [first] = /<polyline class="first" points="([^"]+)">/.exec(svg)!.slice(1);
   // Three points from the right edge (three clusters) to the left one (one), the lowest cost lowest on the page.

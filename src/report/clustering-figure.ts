@@ -1,5 +1,6 @@
 /** A clustering as a figure: what each number of clusters costs, beside the control, and how far members of the ensemble agree there. */
 import { scaleLinear, scaleLog } from "d3-scale";
+import { at, escaped } from "./markup.ts";
 
 export interface ClusteringFigure {
   readonly title: string;
@@ -159,12 +160,6 @@ function thinned(points: readonly Point[]): readonly Point[] {
     next = here - step;
     return true;
   });
-}
-
-const at = (value: number): string => value.toFixed(1);
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
 
 const STYLE = `

@@ -1,5 +1,6 @@
 /** The front of a sweep as a figure: how many components an input uses, against what is lost when only they are kept, or the rest attacked. */
 import { scaleLog } from "d3-scale";
+import { at, escaped } from "./markup.ts";
 
 /** One run of a sweep. */
 export interface FrontPoint {
@@ -83,10 +84,7 @@ function extent(numbers: readonly number[]): [number, number] {
   return low === high ? [low / 2, high * 2] : [low, high];
 }
 
-const at = (x: number): string => x.toFixed(1);
 const short = (x: number): string => String(Number(x.toPrecision(3)));
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 const STYLE = `text{font:11px system-ui,sans-serif;fill:#444}.title{font-size:13px;font-weight:600;fill:#111}.middle{text-anchor:middle}.end{text-anchor:end}.value{fill:#777}
 .paper{fill:#fff}.frame{fill:none;stroke:#999}.grid{stroke:#e5e5e5}polyline{fill:none;stroke-width:1.8}

@@ -5,6 +5,7 @@
 import { scaleLinear } from "d3-scale";
 import { interpolateRdBu } from "d3-scale-chromatic";
 import { type AttributionTable, type EffectTable, pearson, type SweepRow } from "../intervention/index.ts";
+import { embedded, escaped, page } from "./markup.ts";
 
 export interface PatchingReport {
   readonly title: string;
@@ -50,14 +51,7 @@ export function patchingPage(report: PatchingReport): string {
     regime === null
       ? "The network has no attention."
       : `Attention is at ${number(regime.meanMaxAttention)} of its largest on average (${number(regime.undecided)} if nothing were decided); where it nears 1, gradients see little.`;
-  const data = JSON.stringify({ activation, attribution }).replaceAll("<", "\\u003c");
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escaped(`Patching ${title}: ${sweep}`)}</title>
-<style>${STYLE}</style>
-<h1>Patching ${escaped(title)}: ${escaped(sweep)}</h1>
+  const body = `<h1>Patching ${escaped(title)}: ${escaped(sweep)}</h1>
 <p>The ${escaped(reference!.name)} run's values in the ${escaped(examples)} run (${escaped(String(direction))}). ${escaped(metric.name)}, in ${escaped(metric.unit)}:
 ${number(meanOf(baseline))} in the ${escaped(examples)} run, ${number(meanOf(source!))} in the ${escaped(reference!.name)} run (${escaped(metric.meaning)}).</p>
 <dl><dt>clean</dt><dd>${tokenList(report.clean)}</dd><dt>corrupt</dt><dd>${tokenList(report.corrupt)}</dd></dl>
@@ -68,9 +62,8 @@ ${parts.map((part) => pair(report, part)).join("\n")}
 largest difference ${number(largestDifference)} ${escaped(metric.unit)}. ${escaped(attention)} Each effect is of 1 cell alone: parts that stand in for one another look as if
 they did nothing. ${activation.n === 1 ? "One pair of prompts: no interval can be made of it." : `${activation.n} pairs of prompts.`}</figcaption></figure>
 <details><summary>how to make this page again</summary><pre>${escaped(report.command)}</pre><p>${escaped(attribution.method)}</p></details>
-<script type="application/json" id="data">${data}</script>
-</html>
-`;
+${embedded({ activation, attribution })}`;
+  return page(`Patching ${title}: ${sweep}`, STYLE, body);
 }
 
 const partOf = (point: string): string => point.replace(/^blocks\.\d+\./, "");
@@ -167,16 +160,8 @@ function tokenList(tokens: readonly string[]): string {
   return tokens.map((token) => `<code>${escaped(token)}</code>`).join(" ");
 }
 
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-}
-
 const STYLE = `
-:root { color-scheme: light dark; --ink: light-dark(#1c1c22, #ececf1); --soft: light-dark(#5d5d68, #a2a2ae); --line: light-dark(#d6d6dc, #43434d); }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: light-dark(#fafaf9, #17171b); }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem } dt { color: var(--soft) } dd { margin: 0 0 .5rem }
-code { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 3px; padding: 0 3px }
-.pair { display: flex; flex-wrap: wrap; gap: 1rem 2rem } figure { margin: 0; max-width: 100%; overflow-x: auto } figcaption, .key { color: var(--soft); max-width: 44rem }
-svg { max-width: none; font-size: 11px } svg text { fill: var(--soft) } circle { fill: light-dark(#1f5fbf, #7fb0ff); fill-opacity: .7 }
-line { stroke: var(--soft); stroke-dasharray: 4 3 } .frame { fill: none; stroke: var(--line) } pre { white-space: pre-wrap }
+dt { color: var(--soft) } dd { margin: 0 0 .5rem } code { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 3px; padding: 0 3px }
+.pair { display: flex; flex-wrap: wrap; gap: 1rem 2rem } .key { color: var(--soft); max-width: 44rem } circle { fill: light-dark(#1f5fbf, #7fb0ff); fill-opacity: .7 }
+line { stroke: var(--soft); stroke-dasharray: 4 3 }
 `;

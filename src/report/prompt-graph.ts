@@ -3,6 +3,7 @@
  * its width by its share of what arrives and by influence, its colour by sign (VPD, prompt graphs). One SVG with nothing outside itself.
  */
 import type { GraphNode, PrunedGraph } from "../circuit/graph.ts";
+import { at, escaped } from "./markup.ts";
 
 export interface PromptGraphReport {
   readonly title: string;
@@ -147,18 +148,12 @@ function ring({ incoming }: GraphNode, x: number, y: number): string {
   return `<circle class="ring" cx="${at(x)}" cy="${at(y)}" r="${CIRCLE + 1}" stroke-dasharray="${(part * around).toFixed(1)} ${around.toFixed(1)}" transform="rotate(-90 ${at(x)} ${at(y)})"/>`;
 }
 
-const at = (x: number): string => x.toFixed(1);
-
 const number = (x: number): string => (Object.is(x, 0) || x === 0 ? "0" : x.toPrecision(3)).replace(/^-/, "−");
 
 /** A token so that spaces and line ends are seen. */
 function shown(token: string): string {
   const seen = token.replaceAll("\n", "⏎").replaceAll("\t", "→").replace(/^ /, "␣");
   return seen.length > LONGEST_LABEL ? `${seen.slice(0, LONGEST_LABEL - 1)}…` : seen;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
 const STYLE = `

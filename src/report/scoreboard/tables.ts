@@ -1,0 +1,140 @@
+/** The tables of a report: what was judged, what each pair differs by, what is known, what seeds do, what is missing. */
+import type { KnownScores, MeasureResult, Scoreboard, SubjectRow } from "../../evidence/referee/scoreboard.ts";
+import { CONTROLS } from "../../evidence/referee/scoreboard.ts";
+import { escaped, shortNumber } from "../markup.ts";
+import type { Ink } from "./colours.ts";
+
+/** Where each run lies and how it was made; empty text where that is not known. */
+export type CommandOf = (subject: string) => string;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (kind: "th" | "td", row: readonly string[]): string =>
+    row.map((c) => `<${kind}>${c}</${kind}>`).join("");
+  return `<div class="wide"><table><thead><tr>${cells("th", head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells("td", row)}</tr>`).join("")}</tbody></table></div>`;
+}
+
+/** Everything that was judged, controls below the methods. */
+export function subjectsTable({ subjects }: Scoreboard, inks: ReadonlyMap<string, Ink>): string {
+  const rows = subjects.map((subject) => [
+    `<span class="${inks.get(subject.name)!.colour} mark"></span>${escaped(subject.name)}`,
+    escaped(whatOf(subject)),
+    granularityOf(subject),
+    shortNumber(subject.size),
+    shortNumber(subject.bits),
+    shortNumber(subject.coverage),
+    costOf(subject),
+    shortNumber(subject.seconds),
+    `${subject.executed} / ${subject.skipped}`,
+  ]);
+  return table(
+    [
+      "subject",
+      "what",
+      "units",
+      "active a row",
+      "bits a row",
+      "coverage",
+      "made in",
+      "judged in, s",
+      "measures made / not",
+    ],
+    rows,
+  );
+}
+
+function whatOf({ control, method, seed, digest }: SubjectRow): string {
+  if (control !== undefined) return CONTROLS[control];
+  return [method ?? "", seed === undefined ? "" : `seed ${seed}`, digest === undefined ? "" : digest.slice(0, 12)]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+/** What a unit is: how many components of which rank at which sites, sites alike together. */
+function granularityOf({ granularity, components }: SubjectRow): string {
+  if (granularity.length > 3) {
+    const ranks = [...new Set(granularity.map(({ rank }) => rank))].sort((a, b) => a - b);
+    return `${components} of rank ${ranks.join(", ")} at ${granularity.length} sites`;
+  }
+  return granularity
+    .map(({ site, components: count, rank }) => escaped(`${count} of rank ${rank} at ${site}`))
+    .join("<br>");
+}
+
+function costOf({ cost }: SubjectRow): string {
+  if (cost === undefined) return "–";
+  const steps = cost.steps === undefined ? "" : `${cost.steps.toLocaleString("en")} steps`;
+  const seconds = cost.seconds === undefined ? "" : `${shortNumber(cost.seconds)} s`;
+  return [steps, seconds].filter((part) => part !== "").join(", ") || "–";
+}
+
+/** Why one of two may not be called better. */
+const BECAUSE = {
+  noise: "within noise",
+  seeds: "within what seeds make",
+  coverage: "they speak of different parts of the network",
+} as const;
+
+/** All pairs of methods under one measure. */
+export function differencesTable({ differences }: MeasureResult): string {
+  if (differences.length === 0) return "";
+  const rows = differences.map(({ a, b, difference, interval, holm, decided, because }) => [
+    escaped(a),
+    escaped(b),
+    shortNumber(difference),
+    `${shortNumber(interval[0])} to ${shortNumber(interval[1])}`,
+    shortNumber(holm),
+    decided ? "yes" : `no${because === undefined ? "" : `: ${BECAUSE[because]}`}`,
+  ]);
+  return `<details><summary>differences of ${differences.length} pairs, on the same prompts</summary>${table(["first", "second", "first less second", "95 %", "p, Holm's", "decided"], rows)}</details>`;
+}
+
+const KNOWN_COLUMNS: readonly (readonly [string, (known: KnownScores) => number | undefined])[] = [
+  ["MMCS", ({ mmcs }) => mmcs],
+  ["of random directions", ({ mmcsByChance }) => mmcsByChance],
+  ["ML2R", ({ ml2r }) => ml2r],
+  ["target-CI error", ({ targetCiError }) => targetCiError],
+  ["mutual best match", ({ mutualBestMatch }) => mutualBestMatch],
+  ["false components", ({ falseComponents }) => falseComponents],
+  ["circuit precision", ({ circuit }) => circuit?.precision],
+  ["circuit recall", ({ circuit }) => circuit?.recall],
+];
+
+/** Subjects held against what is known of the network; columns that no subject has are not there. */
+export function knownTable({ known }: Scoreboard): string {
+  const columns = KNOWN_COLUMNS.filter(([, of]) => known.some((row) => of(row) !== undefined));
+  if (columns.length === 0) return "<p>Nothing is known of this network's mechanisms.</p>";
+  const rows = known.map((row) => [
+    escaped(row.subject),
+    ...columns.map(([, of]) => (of(row) === undefined ? "" : shortNumber(of(row)!))),
+  ]);
+  return table(["subject", ...columns.map(([title]) => title)], rows);
+}
+
+/** What seeds alone do to the measures. */
+export function seedsTable({ seeds }: Scoreboard): string {
+  if (seeds.length === 0)
+    return "<p>Of no method was more than one seed given: how much seeds alone do is not known here.</p>";
+  const rows = seeds.map(({ method, subjects, measure, mean, deviation }) => [
+    escaped(method),
+    String(subjects.length),
+    escaped(measure),
+    shortNumber(mean),
+    shortNumber(deviation),
+  ]);
+  return table(["method", "seeds", "measure", "mean", "standard deviation"], rows);
+}
+
+/** What could not be made, and why. */
+export function gapsTable({ gaps }: Scoreboard): string {
+  if (gaps.length === 0) return "<p>Nothing that was asked for is missing.</p>";
+  return table(
+    ["what", "why"],
+    gaps.map(({ what, why }) => [escaped(what), escaped(why)]),
+  );
+}
+
+/** How to do it all again. */
+export function commands({ subjects }: Scoreboard, commandOf: CommandOf, judge: string): string {
+  const lines = subjects.flatMap(({ name, control }) => (control === undefined ? [commandOf(name)] : []));
+  return `<pre>${escaped([...lines.filter((line) => line !== ""), judge].join("\n"))}</pre>`;
+}
