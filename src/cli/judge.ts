@@ -1,32 +1,94 @@
-/** `mechanist judge`: decompositions on fresh data and against known mechanisms, anew. */
+/** `mechanist judge`: decompositions on fresh data and against known mechanisms, anew, and side by side before the referee. */
+import { createHash } from "node:crypto";
 import { judge } from "../evidence/judge.ts";
+import {
+  type Gap,
+  MEASURES,
+  type MeasureName,
+  referee,
+  type Scoreboard,
+  type Subject,
+} from "../evidence/referee/index.ts";
+import { MechanistError } from "../error.ts";
+import { digestOf } from "../run/digest.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
+import { named } from "../settings.ts";
+import { weightsIn } from "../training/optimise.ts";
 import { openDecomposition, plain } from "./decompose.ts";
+import { describeRun } from "./describe-run.ts";
 import { interruptible } from "./interrupt.ts";
-import { type DeviceOptions, type Placement, placementFrom } from "./options.ts";
+import { type LatestDecomposition, openLatest } from "./open-decomposition.ts";
+import { decimal, type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
+import { scoreboardTables } from "./scoreboard-table.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
-import { describeRun } from "./describe-run.ts";
-import { weightsIn } from "../training/optimise.ts";
 
 export interface JudgeOptions extends DeviceOptions {
   readonly ladder?: boolean;
+  readonly measures?: string;
+  readonly prompts?: string;
+  readonly precision?: string;
+  readonly seed?: string;
+}
+
+interface Opened {
+  readonly run: RunFolder;
+  readonly latest: LatestDecomposition;
 }
 
 export async function judgeCommand(given: readonly string[], options: JudgeOptions, terminal: Terminal): Promise<void> {
   const placement = placementFrom(options);
-  const judged = await interruptible(terminal, async ({ signal }) => {
-    const documents: Record<string, unknown>[] = [];
+  const asked = askedOf(options);
+  const { runs, scoreboard } = await interruptible(terminal, async ({ signal }) => {
+    const gaps: Gap[] = [];
+    const opened: Opened[] = [];
     for (const one of given) {
-      terminal.working(`judging ${one}`);
-      documents.push(await judgeRun(await findRun(one), { ...placement, ladder: options.ladder ?? false, signal }));
+      try {
+        const run = await findRun(one);
+        opened.push({ run, latest: await openLatest(run) });
+      } catch (error) {
+        // One of several that cannot be opened is a gap; the rest is judged.
+        if (given.length === 1 || !(error instanceof MechanistError)) throw error;
+        gaps.push({ what: one, why: error.message });
+        terminal.note(error.message);
+      }
     }
+    if (opened.length === 0)
+      throw new MechanistError("BadArgument", `judge: expected a run that can be opened, got none of ${given.length}`);
+    expectOneNetwork(opened);
+    const documents: Record<string, unknown>[] = [];
+    for (const { run } of opened) {
+      terminal.working(`judging ${run.name}`);
+      documents.push(await judgeRun(run, { ...placement, ladder: options.ladder ?? false, signal }));
+    }
+    const board = await refereed(opened, { ...placement, ...asked, signal }, terminal);
     terminal.clear();
-    return documents;
+    return { runs: documents, scoreboard: { ...board, gaps: [...gaps, ...board.gaps] } };
   });
-  terminal.document("judge", { runs: judged });
-  terminal.print(judged.map((one) => summary(String(one.run), String(one.path), one)).join("\n\n"));
+  terminal.document("judge", { runs, scoreboard });
+  terminal.print(
+    [...runs.map((one) => summary(String(one.run), String(one.path), one)), scoreboardTables(scoreboard)].join("\n\n"),
+  );
+}
+
+interface Asked {
+  readonly measures?: readonly MeasureName[];
+  readonly prompts?: number;
+  readonly precision?: number;
+  readonly seed?: number;
+}
+
+function askedOf({ measures, prompts, precision, seed }: JudgeOptions): Asked {
+  const known = Object.fromEntries(MEASURES.map((name) => [name, name]));
+  return {
+    ...(measures !== undefined && {
+      measures: measures.split(",").map((name) => named("measure", name.trim(), known)),
+    }),
+    ...(prompts !== undefined && { prompts: wholeNumber("--prompts", prompts, 2, 2 ** 20) }),
+    ...(precision !== undefined && { precision: decimal("--precision", precision, 1e-6, 1) }),
+    ...(seed !== undefined && { seed: wholeNumber("--seed", seed, 0, Number.MAX_SAFE_INTEGER) }),
+  };
 }
 
 /** The verdict on a run's latest checkpoint, which must be whole: an older one would answer another question. */
@@ -38,4 +100,63 @@ async function judgeRun(
   const { step, tensors } = await run.checkpoints.latest(check);
   const verdict = await judge({ document, weights, components: weightsIn(tensors) }, options);
   return { ...describeRun(run), step, stepsPerSecond: run.record.result?.stepsPerSecond ?? null, ...plain(verdict) };
+}
+
+async function refereed(
+  opened: readonly Opened[],
+  options: Placement & Asked & { readonly signal: AbortSignal },
+  terminal: Terminal,
+): Promise<Scoreboard> {
+  const [{ latest }] = opened as readonly [Opened];
+  const { target, settings, source } = latest;
+  return referee(
+    subjectsOf(opened),
+    { title: target.title(settings), digest: weightsDigest(latest), source, known: target.known?.(settings) },
+    { ...options, onProgress: (done, all, what) => terminal.working(`${done}/${all}  ${what}`) },
+  );
+}
+
+/** Runs as subjects; of one that is given twice the second says so. */
+function subjectsOf(opened: readonly Opened[]): Subject[] {
+  const seen = new Map<string, number>();
+  return opened.map(({ run, latest: { document, decomposition } }) => {
+    const count = (seen.get(run.name) ?? 0) + 1;
+    seen.set(run.name, count);
+    const { seed, ...settings } = document.settings;
+    const rate = run.record.result?.stepsPerSecond;
+    const { steps } = settings;
+    return {
+      name: count > 1 ? `${run.name} (${count})` : run.name,
+      ...{ decomposition, method: document.method, seed, digest: run.record.digest },
+      seedGroup: digestOf({ ...document, settings }),
+      cost: { steps, ...(typeof rate === "number" && { seconds: steps / rate }) },
+    };
+  });
+}
+
+/** @throws `Refused` for runs of two networks */
+function expectOneNetwork(opened: readonly Opened[]): void {
+  const [first, ...rest] = opened as readonly [Opened, ...Opened[]];
+  const digest = weightsDigest(first.latest);
+  for (const other of rest) {
+    if (weightsDigest(other.latest) === digest) continue;
+    const titles = [first, other].map(
+      ({ run, latest: { target, settings } }) => `${run.name} of ${target.title(settings)}`,
+    );
+    throw new MechanistError(
+      "Refused",
+      `judge: expected runs of one network, got ${titles.join(" and ")} with other weights`,
+    );
+  }
+}
+
+/** sha256 of a network's weights, by name. */
+function weightsDigest({ decomposition: { network, values } }: LatestDecomposition): string {
+  const hash = createHash("sha256");
+  for (const { name } of network.weights) {
+    const { data } = values[name]!;
+    hash.update(`${name} ${data.length} `);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex");
 }

@@ -1,0 +1,117 @@
+/** The referee's board as tables: what each subject is, what each measure says, and what has to be known to read it. */
+import type { MeasureResult, Scoreboard, SubjectRow } from "../evidence/referee/scoreboard.ts";
+import { duration, significant, table } from "./format.ts";
+
+/** Everything that fits a terminal; all numbers are in the JSON. */
+export function scoreboardTables(board: Scoreboard): string {
+  const { network, protocol } = board;
+  const { prompts, rows, chance, matchedSize } = protocol;
+  return [
+    `${network.title}: ${prompts} prompts, ${rows} rows; 1 is chance, ${significant(chance, 3)} ${network.unit}; matched at ${significant(matchedSize, 3)} units a row`,
+    "",
+    subjectTable(board),
+    "",
+    measureTable(board),
+    "",
+    "± half the 95 % interval over prompts; # rank where it is decided, = tied; better is ↓ lower, ↑ higher",
+    ...warnings(board),
+  ].join("\n");
+}
+
+const isMethod = ({ control }: SubjectRow): boolean => control === undefined;
+
+function subjectTable({ subjects }: Scoreboard): string {
+  return table(
+    ["subject", "units", "active a row", "bits a row", "coverage", "made in", "judged in", "done", "skipped"],
+    subjects.map((one) => [
+      one.name,
+      significant(one.units, 4),
+      significant(one.size, 3),
+      significant(one.bits, 4),
+      significant(one.coverage, 3),
+      cost(one),
+      duration(one.seconds),
+      String(one.executed),
+      String(one.skipped),
+    ]),
+  );
+}
+
+function cost({ cost }: SubjectRow): string {
+  if (cost === undefined) return "";
+  const { steps, seconds } = cost;
+  return [
+    steps === undefined ? "" : `${steps.toLocaleString("en-US")} steps`,
+    seconds === undefined ? "" : duration(seconds),
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+function measureTable({ subjects, measures }: Scoreboard): string {
+  const methods = subjects.filter(isMethod);
+  return table(
+    [
+      "measure",
+      ...methods.map(({ name }) => name),
+      "oracle",
+      "by damage",
+      "random",
+      "permuted",
+      "directions",
+      "told apart",
+    ],
+    measures.map((measure) => [
+      `${measure.better === "lower" ? "↓" : "↑"} ${measure.id}`,
+      ...methods.map(({ name }) => scoreCell(measure, name, methods.length > 1)),
+      ...(["oracle", "oracle ranking", "random", "permuted", "random directions"] as const).map((control) =>
+        rangeCell(
+          measure,
+          subjects.filter((one) => one.control === control).map(({ name }) => name),
+        ),
+      ),
+      measure.tellsControlsApart === null ? "–" : measure.tellsControlsApart ? "yes" : "no",
+    ]),
+  );
+}
+
+function scoreCell({ scores, ranks }: MeasureResult, subject: string, ranked: boolean): string {
+  const score = scores.find((one) => one.subject === subject);
+  if (score === undefined) return "–";
+  const half = (score.interval[1] - score.interval[0]) / 2;
+  const place = ranks.find((one) => one.subject === subject);
+  const rank = ranked && place ? ` #${place.rank}${place.tied ? "=" : ""}` : "";
+  return `${significant(score.value, 3)} ±${significant(half, 1)}${rank}`;
+}
+
+/** What controls score, from the least to the most. */
+function rangeCell({ scores }: MeasureResult, subjects: readonly string[]): string {
+  const values = scores.filter(({ subject }) => subjects.includes(subject)).map(({ value }) => value);
+  if (values.length === 0) return "–";
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((x) => significant(x, 2));
+  return least === most ? least! : `${least}–${most}`;
+}
+
+function warnings({ measures, notes, gaps, protocol, subjects, seeds }: Scoreboard): string[] {
+  const blind = measures.filter(({ tellsControlsApart }) => tellsControlsApart === false).map(({ id }) => id);
+  const few = measures.filter(({ promptsNeeded }) => promptsNeeded !== null);
+  const worst = few.reduce((a, b) => ((b.promptsNeeded ?? 0) > (a?.promptsNeeded ?? 0) ? b : a), few[0]);
+  const methods = new Set(subjects.filter(isMethod).map(({ name }) => name));
+  const own = notes.filter(({ subject }) => methods.has(subject));
+  return [
+    ...(blind.length > 0
+      ? ["", `cannot tell an oracle from what is random or permuted here: ${blind.join(", ")}`]
+      : []),
+    ...(worst
+      ? [
+          "",
+          `${few.length} of ${measures.length} measures are less sure than ±${protocol.wantedPrecision}: ${worst.id} needs ${worst.promptsNeeded!.toLocaleString("en-US")} prompts, not ${protocol.prompts.toLocaleString("en-US")}`,
+        ]
+      : []),
+    ...(seeds.length === 0 && methods.size > 1
+      ? ["", "seeds of one document were not given: whether a difference outlives another seed is not known"]
+      : []),
+    ...(own.length > 0 ? ["", ...own.map(({ subject, measure, text }) => `${subject}, ${measure}: ${text}`)] : []),
+    ...(gaps.length > 0 ? ["", ...gaps.map(({ what, why }) => `missing: ${what} (${why})`)] : []),
+  ];
+}
