@@ -6,6 +6,7 @@ const UNITS = {
   measure: "magnitude" as const,
   granularity: [{ site: "hook_hidden", components: 20, rank: 1 }],
   components: 20,
+  units: 20,
   size: 1.5,
   bits: 17,
   coverage: 0.98,
