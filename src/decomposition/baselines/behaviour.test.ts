@@ -125,7 +125,7 @@ describe("heads", async () => {
 
   test("are two a layer, of four dimensions, and cost no more than their index", () => {
     expect(decomposition.components).toHaveLength(4);
-    expect(decomposition.components.map(({ rank, bits }) => [rank, bits])).toEqual(Array(4).fill([4, 1]));
+    expect(decomposition.components.map(({ rank, bits }) => [rank, bits])).toEqual([1, 2, 3, 4].map(() => [4, 1]));
     expect(decomposition.points).toEqual(["blocks.0.attn.hook_z", "blocks.1.attn.hook_z"]);
   });
 
