@@ -29,9 +29,7 @@ const LEAST = 1 / 4;
 /** Mean units a row to ask about: 0, then a geometric ladder from a quarter to all, by twos where that is not too many. */
 export function ladderTo(all: number): number[] {
   if (all <= LEAST) return [0, all];
-  const doublings = Math.log2(all / LEAST);
-  const steps = Math.min(MOST, Math.max(1, Math.floor(doublings)));
-  const factor = doublings / steps <= 2 ? 2 : 2 ** (doublings / steps);
+  const factor = 2 ** Math.max(1, Math.log2(all / LEAST) / MOST);
   const rungs: number[] = [];
   for (let size = LEAST; size < all * 0.999; size *= factor) rungs.push(size);
   return [0, ...rungs, all];
