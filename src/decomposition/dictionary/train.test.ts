@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { interpret, itemOf, type NamedValues, scalarValue, values } from "../../engine/index.ts";
 import { weightInputs } from "../../network/network.ts";
-import { input } from "../../tensor/index.ts";
+import { add, constant, div, input, mean, square, sub, sum, type Tensor } from "../../tensor/index.ts";
 import type { Checkpoint } from "../../training/loop.ts";
 import { resolveTarget, targetNamed, train } from "../../training/targets.ts";
 import { decompose, methodNamed, resolveMethod } from "../methods.ts";
@@ -9,8 +9,9 @@ import { dictionaryWeights } from "./dictionary.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { activationSource } from "./method.ts";
 import { permuted } from "./permuted.ts";
+import { rowUnits } from "./row-scale.ts";
 import { rowsAt } from "./rows.ts";
-import { saeSettings } from "./settings.ts";
+import { type Normalisation, saeSettings } from "./settings.ts";
 import { memoryTables } from "./store.ts";
 import { dictionaryTraining, shapeOf } from "./training.ts";
 
@@ -50,6 +51,38 @@ describe.each(METHODS)("%s %j", (method, set) => {
       const rest = await decompose(document, weights, { ...one, resume });
       expect(numbers(rest.components)).toEqual(numbers(whole.components));
     }
+  });
+});
+
+describe("what a dictionary is trained on in other units, it does on activations as they are", () => {
+  test.each([
+    ["sae", { activationNormalization: "expected_average_only_in", l1Coefficient: 0.05 }],
+    ["gated", { activationNormalization: "expected_average_only_in", subtractDecoderBias: true, l1Coefficient: 0.05 }],
+    ["jumprelu", { activationNormalization: "expected_average_only_in", l0Coefficient: 0.01 }],
+    ["topk", { activationNormalization: "constant_norm_rescale", k: 4 }],
+    ["sae", { activationNormalization: "layer_norm", subtractDecoderBias: true, l1Coefficient: 0.05 }],
+  ])("%s %j", async (method, set) => {
+    const document = resolveMethod(method, { target, set: { ...quick, batch: 256, steps: 400, ...set } });
+    const { components, metrics } = await decompose(document, weights, one);
+    const opened = methodNamed(method).open(document, weights, components);
+    const x = targetNamed("superposition").batch("data", target.settings, 512);
+    const y = opened.network.forward(opened.tensors, x);
+    const ones = constant("C batch", { C: 24, batch: 512 }, 1) as Tensor<"C batch">;
+    const output = opened.masked(x, { hook_hidden: ones });
+    const scale =
+      set.activationNormalization === "expected_average_only_in"
+        ? undefined
+        : rowUnits(y, set.activationNormalization as Normalisation);
+    // Rows of very different lengths count alike in training.
+    const inUnits = (value: Tensor): Tensor =>
+      scale === undefined ? value : (div(value, add(scale.length, 1e-5)) as Tensor);
+    const left = sum(square(inUnits(sub(y, output) as Tensor)));
+    const all = scale?.rows ?? y;
+    const spread = sum(square(sub(all, mean(all, "batch") as Tensor) as Tensor));
+    const { fvu } = interpret({ fvu: div(left, spread) }, opened.values, [7, 8]);
+    // Two batches of a few hundred rows.
+    expect(itemOf(fvu)).toBeGreaterThan(0.6 * metrics.unexplained!);
+    expect(itemOf(fvu)).toBeLessThan(1.6 * metrics.unexplained!);
   });
 });
 

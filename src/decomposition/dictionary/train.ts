@@ -19,13 +19,7 @@ import {
 } from "../../tensor/index.ts";
 import { adamWScalars } from "../../training/adamw.ts";
 import { type LoopOptions, runStage, type StageResult } from "../../training/loop.ts";
-import {
-  compileGroups,
-  type ParameterGroup,
-  savedGroups,
-  type StepObjective,
-  weightsIn,
-} from "../../training/optimise.ts";
+import { compileGroups, type ParameterGroup, savedGroups, type StepObjective } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { type Knot, scheduleAt } from "../../training/schedule.ts";
 import { type ActivationSource, rowsAt, rowsAnExample, type RowPoint } from "./rows.ts";
@@ -166,7 +160,7 @@ export async function trainOnActivations(
       }
     }
     const stepsPerSecond = ((steps - from) * 1000) / (performance.now() - began);
-    return { metrics, stepsPerSecond, components: training.finished(weightsIn(state)) };
+    return { metrics, stepsPerSecond, components: training.finished(state) };
   } finally {
     await stepper?.dispose();
     await tables?.dispose();

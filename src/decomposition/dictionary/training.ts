@@ -298,11 +298,17 @@ function joined(
           return [name, { now: silent.now, next: found[`next ${name}`]! }];
         }),
       ),
+    // Each group asks about weights of its own.
     after: (weights, found) => ({
-      ...Object.fromEntries(thresholds.map(([name]) => [name, found[name]!])),
+      ...Object.fromEntries(
+        thresholds.filter(([name]) => weights[name] !== undefined).map(([name]) => [name, found[name]!]),
+      ),
       ...(normalizeDecoder &&
         Object.fromEntries(
-          steps.map(({ site }) => [`${site}.W_dec`, directions(weights[`${site}.W_dec`] as Tensor<"C d_out">)]),
+          steps
+            .map(({ site }) => `${site}.W_dec`)
+            .filter((name) => weights[name] !== undefined)
+            .map((name) => [name, directions(weights[name] as Tensor<"C d_out">)]),
         )),
     }),
   };
