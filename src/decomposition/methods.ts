@@ -6,6 +6,8 @@ import type { LoopOptions } from "../training/loop.ts";
 import type { TrainDocument } from "../training/target.ts";
 import { apdMethod } from "./apd/method.ts";
 import { baselineMethods } from "./baselines/method.ts";
+import { cltMethod } from "./clt/method.ts";
+import { crosscoderMethod } from "./crosscoder/method.ts";
 import type { Decomposition } from "./decomposition.ts";
 import { dictionaryMethods } from "./dictionary/method.ts";
 import { l3dMethod } from "./l3d/method.ts";
@@ -14,6 +16,7 @@ import { ownPresets, PUBLISHED } from "./parameter/presets/spd.ts";
 import { tpdPresets } from "./parameter/presets/tpd.ts";
 import { vpdPresets } from "./parameter/presets/vpd.ts";
 import { isTargeted } from "./parameter/targeted.ts";
+import { transcoderMethods } from "./transcoder/method.ts";
 
 /** Everything needed to take a network apart again. */
 export interface DecomposeDocument {
@@ -76,6 +79,9 @@ export const METHODS: Readonly<Record<string, Method>> = {
   apd: apdMethod,
   l3d: l3dMethod,
   ...dictionaryMethods,
+  ...transcoderMethods,
+  crosscoder: crosscoderMethod,
+  clt: cltMethod,
   ...baselineMethods,
 };
 

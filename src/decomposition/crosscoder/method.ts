@@ -1,0 +1,121 @@
+/** Crosscoders as an entry in the table of methods. */
+import { z } from "zod";
+import { MechanistError } from "../../error.ts";
+import { fitsPattern } from "../../network/site-patterns.ts";
+import type { Preset } from "../../settings.ts";
+import type { TrainDocument } from "../../training/target.ts";
+import { targetNamed } from "../../training/targets.ts";
+import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
+import { activationSource } from "../dictionary/method.ts";
+import { rowPoints, type RowPoint } from "../dictionary/rows.ts";
+import { l1Fields, trainingFields } from "../dictionary/settings.ts";
+import { trainOnActivations } from "../dictionary/train.ts";
+import { latentCount } from "../dictionary/training.ts";
+import type { DecomposeDocument, Method } from "../methods.ts";
+import { crosscoderCoder, type CrosscoderShape, crosscoderWeights } from "./crosscoder.ts";
+import { type CrosscoderTrainingSettings, crosscoderTraining } from "./training.ts";
+
+/** What is not for a code over several points. */
+const {
+  subtractDecoderBias: _bias,
+  normalizeDecoder: _length,
+  endToEnd: _end,
+  outputCoefficient: _output,
+  downstreamCoefficient: _downstream,
+  localCoefficient: _local,
+  resampleEvery: _every,
+  resampleUntil: _until,
+  ...shared
+} = trainingFields;
+
+export const crosscoderSettings = z.strictObject({
+  points: z
+    .string()
+    .default("")
+    .describe(
+      "hook points of one width, commas between and * for any part of a name; empty: the stream after every block",
+    ),
+  ...shared,
+  ...l1Fields,
+  decoderStart: z.number().gt(0).default(0.1).describe("length of the decoder's rows at each point at the start"),
+  activationNormalization: z
+    .enum(["none", "expected_average_only_in"])
+    .default("expected_average_only_in")
+    .describe("how activations are scaled in training, each point's by itself"),
+});
+
+/** The name of its site. */
+export const CROSSCODER = "crosscoder";
+const STREAM = "blocks.*.hook_resid_post";
+
+type Settings = z.infer<typeof crosscoderSettings>;
+const settingsOf = ({ settings }: DecomposeDocument): Settings => settings as unknown as Settings;
+
+/** The points that settings ask for; without a stream, those that follow one another at one width and number of rows. */
+function pointsOf({ target, settings }: TrainDocument, asked: string): RowPoint[] {
+  const found = targetNamed(target);
+  const network = found.network(settings);
+  const names = network.points.map(({ name }) => name);
+  const own = asked === "" ? (names.some((name) => fitsPattern(STREAM, name)) ? STREAM : names.join(",")) : asked;
+  const points = rowPoints(network, own, (size) => found.batch("data", settings, size));
+  const other = points.find(({ width }) => width !== points[0]!.width);
+  if (other !== undefined) {
+    const got = `${points[0]!.width} at ${points[0]!.name} and ${other.width} at ${other.name}`;
+    throw new MechanistError("BadArgument", `crosscoder points: expected hook points of one width, got ${got}`);
+  }
+  if (points.length > 1) return points;
+  throw new MechanistError(
+    "BadArgument",
+    `crosscoder points: expected two or more hook points, got ${points[0]!.name}`,
+  );
+}
+
+function shapeFor(document: DecomposeDocument): { readonly shape: CrosscoderShape; readonly points: RowPoint[] } {
+  const settings = settingsOf(document);
+  const points = pointsOf(document.target, settings.points);
+  const width = points[0]!.width;
+  const C = latentCount(settings as unknown as CrosscoderTrainingSettings, width);
+  return { shape: { site: CROSSCODER, points: points.map(({ name }) => name), width, C }, points };
+}
+
+const presets: Readonly<Record<string, Preset>> = {
+  default: { summary: "for small networks", source: "Mechanist", settings: { lr: 3e-3, l1Coefficient: 0.2 } },
+  quick: {
+    summary: "a first look in seconds",
+    source: "Mechanist",
+    settings: { lr: 3e-3, l1Coefficient: 0.2, steps: 1000 },
+  },
+  "lindsey-2024": {
+    summary: "the stream after every block; rate and warm-ups of that group's dictionaries of that year",
+    source: "Lindsey et al. 2024 (Sparse crosscoders), Conerly et al. 2024 (Circuits Updates, April)",
+    settings: {
+      ...{ batch: 4096, steps: 200_000, lr: 5e-5, lrWarmUp: 0, lrDecay: 0.2, clipNorm: 1 },
+      ...{ l1Coefficient: 5, l1WarmUp: 0.05, decoderStart: 0.1 },
+    },
+  },
+};
+
+export const crosscoderMethod: Method = {
+  summary: "one set of sparse latents that reads and writes several hook points at once",
+  schema: crosscoderSettings,
+  objection: () => undefined,
+  presets: () => presets,
+  check: (document) => void shapeFor(document),
+  run: async (document, weights, options) => {
+    const settings = settingsOf(document) as unknown as CrosscoderTrainingSettings;
+    const source = await activationSource(document.target, weights);
+    const { shape, points } = shapeFor(document);
+    return trainOnActivations(source, crosscoderTraining(shape, points, settings), settings, options);
+  },
+  open: (document, weights, components) => {
+    const { shape } = shapeFor(document);
+    const network = targetNamed(document.target.target).network(document.target.settings);
+    return new ActivationDecomposition(
+      network,
+      weights,
+      [crosscoderCoder(shape)],
+      crosscoderWeights(shape),
+      components,
+    );
+  },
+};
