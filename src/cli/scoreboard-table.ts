@@ -20,7 +20,15 @@ export function scoreboardTables(board: Scoreboard): string {
 
 const isMethod = ({ control }: SubjectRow): boolean => control === undefined;
 
+/** Controls of one subject have its numbers, but for who is active. */
 function subjectTable({ subjects }: Scoreboard): string {
+  const shown = subjects.filter(({ of }) => of === undefined);
+  const hidden = subjects.length - shown.length;
+  const rows = subjectRows(shown);
+  return hidden > 0 ? `${rows}\nand ${hidden} controls of these: by damage, random, permuted` : rows;
+}
+
+function subjectRows(subjects: readonly SubjectRow[]): string {
   return table(
     ["subject", "units", "active a row", "bits a row", "coverage", "made in", "judged in", "done", "skipped"],
     subjects.map((one) => [
@@ -75,20 +83,23 @@ function measureTable({ subjects, measures }: Scoreboard): string {
   );
 }
 
+/** What float32 rounds is nothing. */
+const shown = (value: number, digits: number): string => significant(Math.abs(value) < 1e-5 ? 0 : value, digits);
+
 function scoreCell({ scores, ranks }: MeasureResult, subject: string, ranked: boolean): string {
   const score = scores.find((one) => one.subject === subject);
   if (score === undefined) return "–";
   const half = (score.interval[1] - score.interval[0]) / 2;
   const place = ranks.find((one) => one.subject === subject);
   const rank = ranked && place ? ` #${place.rank}${place.tied ? "=" : ""}` : "";
-  return `${significant(score.value, 3)} ±${significant(half, 1)}${rank}`;
+  return `${shown(score.value, 3)} ±${shown(half, 1)}${rank}`;
 }
 
 /** What controls score, from the least to the most. */
 function rangeCell({ scores }: MeasureResult, subjects: readonly string[]): string {
   const values = scores.filter(({ subject }) => subjects.includes(subject)).map(({ value }) => value);
   if (values.length === 0) return "–";
-  const [least, most] = [Math.min(...values), Math.max(...values)].map((x) => significant(x, 2));
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((x) => shown(x, 2));
   return least === most ? least! : `${least}–${most}`;
 }
 

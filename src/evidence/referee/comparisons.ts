@@ -26,6 +26,8 @@ export interface Entry {
 /** Coverages that differ by more than this part of the larger are of different things. */
 const LIKE = 0.1;
 const LEVEL = 0.05;
+/** Differences below this are what float32 rounds. */
+const ROUNDING = 1e-5;
 /** 95 % of normal draws lie within so many deviations. */
 const WITHIN = 1.959964;
 
@@ -139,7 +141,13 @@ function differencesOf(methods: readonly Scored[], seeds: readonly SeedBand[]): 
     const known = left !== undefined || right !== undefined;
     const beyondSeeds = known ? !sameSeeds && Math.abs(difference) > WITHIN * deviation : null;
     const because =
-      adjusted[i]! >= LEVEL ? "noise" : beyondSeeds === false ? "seeds" : alike(a, b) ? undefined : "coverage";
+      adjusted[i]! >= LEVEL || Math.abs(difference) < ROUNDING
+        ? "noise"
+        : beyondSeeds === false
+          ? "seeds"
+          : alike(a, b)
+            ? undefined
+            : "coverage";
     return {
       ...{ a: a.subject.name, b: b.subject.name, difference, interval, p, holm: adjusted[i]!, beyondSeeds },
       decided: because === undefined,
@@ -175,7 +183,7 @@ function ranksOf(
   }));
 }
 
-/** Oracles beside what is random or permuted, and methods beside their own. */
+/** Oracles beside what is random or permuted of the same make, and methods beside their own. */
 function discriminationOf(scored: readonly Scored[]): Discrimination[] {
   const bad = scored.filter(({ subject: { control } }) => control === "random" || control === "permuted");
   const pair = (good: Scored, other: Scored): Discrimination => {
@@ -187,18 +195,15 @@ function discriminationOf(scored: readonly Scored[]): Discrimination[] {
   };
   return scored.flatMap((one) => {
     const { control, of } = one.subject;
-    if (control === "oracle") return bad.map((other) => pair(one, other));
-    if (control === "oracle ranking")
-      return bad.filter(({ subject }) => subject.of === of).map((other) => pair(one, other));
-    return control === undefined
-      ? bad.filter(({ subject }) => subject.of === one.subject).map((other) => pair(one, other))
-      : [];
+    if (control === "random" || control === "permuted") return [];
+    const make = control === "oracle ranking" ? of : one.subject;
+    return bad.filter(({ subject }) => subject.of === make).map((other) => pair(one, other));
   });
 }
 
 /**
- * Known mechanisms must be told from everything that is random or permuted. Where none are known, of some method the order by damage must: of one whose
- * components are no good at all no order can.
+ * Known mechanisms must be told from the same ones by random numbers, and under permuted ones. Where none are known, of some method the order by damage
+ * must: of one whose components are no good at all no order can.
  */
 function tellsApart(scored: readonly Scored[], discrimination: readonly Discrimination[]): boolean | null {
   const of = (control: Subject["control"]): Discrimination[][] =>

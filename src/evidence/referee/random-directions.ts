@@ -32,34 +32,31 @@ const BITS = 32;
 const basisName = (site: string): string => `directions/${site}`;
 
 /**
- * The control of a method's sites: what its matrices write, or what is at its hook points.
+ * The control of some sites: what matrices write, or what is at hook points.
  *
- * @throws `Refused` where it writes at no place that has a width of its own, or at a very wide one
+ * @throws `Refused` for a site that is neither, or a very wide one
  */
-export function randomDirectionsControl(of: Subject, key: Key): Subject {
-  const { network } = of.decomposition;
+export function randomDirectionsControl(decomposition: Decomposition, key: Key): Subject {
+  const { network, sites } = decomposition;
   const points = new Set(network.points.map(({ name }) => name));
   const own = new Set([...network.sites, ...(network.furtherSites ?? [])].map(({ name }) => name));
-  const places = of.decomposition.sites.filter(({ name }) => points.has(name) || own.has(name));
-  const name = `${of.name} · random directions`;
-  if (places.length < of.decomposition.sites.length) {
+  const name = `random directions, ${sites.map((site) => site.name).join(", ")}`;
+  const nowhere = sites.find((site) => !points.has(site.name) && !own.has(site.name));
+  if (nowhere !== undefined)
     throw new MechanistError(
       "Refused",
-      `${name}: expected sites that are matrices or hook points, got ${of.decomposition.sites[0]!.name}`,
+      `random directions: expected sites that are matrices or hook points, got ${nowhere.name}`,
     );
-  }
-  const wide = places.find(({ dOut }) => dOut > WIDEST);
-  if (wide !== undefined) {
+  const wide = sites.find(({ dOut }) => dOut > WIDEST);
+  if (wide !== undefined)
     throw new MechanistError(
       "Refused",
-      `${name}: expected at most ${WIDEST} dimensions, got ${wide.dOut} at ${wide.name}`,
+      `random directions: expected at most ${WIDEST} dimensions, got ${wide.dOut} at ${wide.name}`,
     );
-  }
   return {
     name,
     control: "random directions",
-    of,
-    decomposition: randomDirections(of.decomposition, network, places, points, key),
+    decomposition: randomDirections(decomposition, network, sites, points, key),
   };
 }
 

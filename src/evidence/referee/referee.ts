@@ -243,12 +243,17 @@ class Board {
       made.push(await this.attempt(what, async () => make()));
     };
     await attempt("oracle", () => oracleControl(knownDecomposition(network, weights, known)));
-    for (const { subject } of seats) {
-      await attempt(`${subject.name} · oracle ranking`, () => damageControl(subject));
+    const [oracle] = made;
+    for (const subject of [...(oracle ? [oracle] : []), ...seats.map((seat) => seat.subject)]) {
+      if (subject !== oracle) await attempt(`${subject.name} · oracle ranking`, () => damageControl(subject));
       await attempt(`${subject.name} · random`, () => randomControl(subject));
       await attempt(`${subject.name} · permuted`, () => permutedControl(subject, this.key));
-      await attempt(`${subject.name} · random directions`, () => randomDirectionsControl(subject, this.key));
     }
+    const places = new Map(
+      seats.map(({ subject }) => [subject.decomposition.sites.map(({ name }) => name).join(), subject]),
+    );
+    for (const [sites, subject] of places)
+      await attempt(`random directions, ${sites}`, () => randomDirectionsControl(subject.decomposition, this.key));
     return made.filter((one) => one !== undefined);
   }
 

@@ -22,7 +22,7 @@ export const CONTROLS = {
   "oracle ranking": "the method's components by the damage that each one's removal does",
   random: "the method's components by random numbers",
   permuted: "the method's components, activities credited to others of the same site",
-  "random directions": "as many random directions as each site writes dimensions",
+  "random directions": "what the same sites write, in a random orthonormal basis",
 } as const;
 export type ControlKind = keyof typeof CONTROLS;
 
