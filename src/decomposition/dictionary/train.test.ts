@@ -235,3 +235,33 @@ describe("tables of rows", () => {
     await Promise.all([tables.dispose(), again.dispose()]);
   });
 });
+
+describe("points", () => {
+  test("several get a dictionary each, as if each had been made alone", async () => {
+    const tms = resolveTarget("tms", { set: { features: 6, hidden: 3, steps: 20, attempts: 1 } });
+    const trained = await train(tms, one);
+    const made = (point: string): Promise<NamedValues> => {
+      const document = resolveMethod("sae", { target: tms, set: { ...quick, point, clipNorm: 0.5 } });
+      return decompose(document, trained.weights, one).then(({ components }) => components);
+    };
+    const [both, alone] = [await made("hook_hidden, hook_p*"), await made("hook_pre")];
+    expect(Object.keys(both).filter((name) => name.endsWith(".W_enc"))).toHaveLength(3);
+    const ofPre = Object.entries(both).filter(([name]) => name.startsWith("hook_pre."));
+    expect(numbers(Object.fromEntries(ofPre))).toEqual(numbers(alone));
+  });
+
+  test.each([
+    [{ point: "hook_hiden" }, "hook point: expected hook_hidden, got hook_hiden"],
+    [{ point: "blocks.0.hook_resid_post" }, /hook point: expected .*got blocks\.0\.hook_resid_post/],
+  ])("%j is refused", (set, message) => {
+    expect(() => resolveMethod("sae", { target, set })).toThrow(message);
+  });
+
+  test.each([
+    ["topk", { C: 4, k: 5 }, "topk k: expected at most 4, the latents there are, got 5"],
+    ["matryoshka", { prefixes: "0.5,0.2" }, "matryoshka prefixes: expected rising fractions up to 1, got 0.5,0.2"],
+    ["sae", { pEnd: 0.5, pFrom: 1 }, "sae pFrom: expected less than 1 where p falls, got 1"],
+  ])("%s %j is refused", (method, set, message) => {
+    expect(() => resolveMethod(method, { target, set })).toThrow(message);
+  });
+});
