@@ -101,8 +101,28 @@ function commands(host: Host): Command {
     .option("--prompts <n>", "examples that the referee asks about; without it, as many as 8,192 rows have")
     .option("--precision <x>", "half width of intervals that is wanted, as a part of chance; without it, 0.05")
     .option("--seed <n>", "of the referee's prompts and draws")
+    .option("--report <file>", "write a page with every figure and its data (.html)")
     .action(async (runs: string[], options) =>
       (await import("./judge.ts")).judgeCommand(runs, options, terminal(options)),
+    );
+  command("card <report...>", "count what each family was found to do, on all networks that reports are of")
+    .option("--out <file>", "write it as a page (.html)")
+    .action(async (reports: string[], options) =>
+      (await import("./card.ts")).cardCommand(reports, options, terminal(options)),
+    );
+  onDevice(
+    command("anomalies <run...>", "measure the anomalies of dictionary learning; several runs are seeds and sizes"),
+  )
+    .option("--random <run>", "a decomposition of the network with random weights, by the same method")
+    .option(
+      "--shift <key=value>",
+      "a setting of the target that changes its data, for probes; may be given many times",
+      repeat,
+    )
+    .option("--rows <n>", "positions of the data, or examples where the network has none; without it, 16,384")
+    .option("--seed <n>", "of the data and of the controls")
+    .action(async (runs: string[], options) =>
+      (await import("./anomalies.ts")).anomaliesCommand(runs, options, terminal(options)),
     );
   onDevice(command("harvest <run>", "count what the components of a decomposition fire on, in one pass over its data"))
     .option("--positions <n>", "positions of the data, or examples where the network has none; without it, 200,000")

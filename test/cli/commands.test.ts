@@ -11,7 +11,7 @@ describe("help", () => {
     expect([status, stderr]).toEqual([0, ""]);
     const names = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1]!);
     const wanted =
-      "train decompose sweep judge harvest components component label cluster attribute circuit edit export open start doctor pull import check look patch compile list";
+      "train decompose sweep judge card anomalies harvest components component label cluster attribute circuit edit export open start doctor pull import check look patch compile list";
     expect(names).toEqual(wanted.split(" "));
     for (const name of names) {
       const help = await command(dir, name, "--help");

@@ -1,0 +1,284 @@
+/**
+ * `node scripts/run.js bench/anomalies.ts [experiment…] [--seeds n] [--from s] [--table]`: the anomalies of dictionary learning on trained decompositions of
+ * features of known directions, seed by seed. What is measured goes to `docs/results/anomalies.jsonl`, one line a seed; the table says for each
+ * cell in how many seeds the anomaly was there, with the seeds whose latents died counted and not left out; `--table` prints what is there.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { decompose, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
+import { absorption } from "../src/evidence/anomalies/absorption.ts";
+import { observe, type Observed, type ObserveOptions, type Place } from "../src/evidence/anomalies/index.ts";
+import { directionOf, strengthOf } from "../src/evidence/anomalies/place.ts";
+import { isFound, type Outcome } from "../src/evidence/anomalies/measure.ts";
+import { composition } from "../src/evidence/anomalies/composition.ts";
+import { hedging } from "../src/evidence/anomalies/hedging.ts";
+import { onlyClustering } from "../src/evidence/anomalies/only-clustering.ts";
+import { shrinkage } from "../src/evidence/anomalies/shrinkage.ts";
+import { splitting } from "../src/evidence/anomalies/splitting.ts";
+import type { Decomposition } from "../src/decomposition/decomposition.ts";
+import { dot } from "../src/instrument/random-directions.ts";
+import { named } from "../src/settings.ts";
+import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
+
+type Numbers = Readonly<Record<string, number | string | boolean | null>>;
+type Settings = Readonly<Record<string, unknown>>;
+
+/** A method on a network. */
+interface Subject {
+  readonly target?: string;
+  readonly targetPreset?: string;
+  readonly set?: Settings;
+  readonly method: string;
+  readonly settings: Settings;
+}
+
+interface Cell extends Subject {
+  readonly name: string;
+  /** What `reference` recipes gave, in words. */
+  readonly expected: string;
+  readonly read: (place: Place, seed: number) => Numbers | Promise<Numbers>;
+}
+
+interface Experiment {
+  readonly about: string;
+  readonly seeds: number;
+  readonly cells: readonly Cell[];
+  /** Whether each seed draws other directions, too. */
+  readonly otherFeatures?: boolean;
+}
+
+const plain = { activationNormalization: "none", lr: 1e-3, batch: 1024, steps: 4000 };
+const options: ObserveOptions = { threads: 1, rows: 16_384 };
+
+const alive = (place: Place): number =>
+  Array.from({ length: place.C }, (_, c) => strengthOf(place, c)).filter((z) => z.some((v) => v !== 0)).length;
+const numberOr = (outcome: Outcome<object>): Numbers =>
+  isFound(outcome)
+    ? { value: outcome.value, control: outcome.control, present: outcome.present }
+    : { missing: outcome.missing };
+
+const readShrinkage = (place: Place): Numbers => ({ ...numberOr(shrinkage(place)), alive: alive(place) });
+
+/** The first feature as the parent of the second, whether it is or not. */
+function readAbsorption(place: Place): Numbers {
+  const found = absorption(place, [[0, 1]]);
+  const base = { alive: alive(place), of: place.C };
+  if (!isFound(found)) return { ...base, missing: found.missing };
+  return { ...base, ...numberOr(found), ratio: found.details.pairs[0]!.ratio };
+}
+
+/** The latent's direction along the two features. */
+function readHedging(place: Place): Numbers {
+  const along = [0, 1].map((j) =>
+    dot(directionOf(place.directions!, place.width, 0), directionOf(place.truth!.directions, place.width, j)),
+  );
+  const [own, other] = Math.abs(along[0]!) > Math.abs(along[1]!) ? along : along.toReversed();
+  const sign = Math.sign(own!);
+  return { ...numberOr(hedging(place)), own: sign * own!, other: sign * other!, alive: alive(place) };
+}
+
+function readComposition(place: Place): Numbers {
+  const found = composition(place);
+  const base = { ...numberOr(found), alive: alive(place) };
+  if (!isFound(found)) return base;
+  const { featuresFound, combinationsFound, combinations, features } = found.details;
+  return { ...base, featuresFound, features, combinationsFound, combinations };
+}
+
+const readClustering =
+  (active: number) =>
+  (place: Place, seed: number): Numbers => {
+    const found = onlyClustering(place, active, seed);
+    if (!isFound(found)) return { missing: found.missing };
+    const { own, clusters, truth, random, ownEncoder } = found.details;
+    return { ...numberOr(found), own, clusters, truth, random, ownEncoder, alive: alive(place) };
+  };
+
+const readSplitting = (place: Place): Numbers => ({ ...numberOr(splitting(place)), alive: alive(place) });
+
+const shrinking = (method: string, more: Settings, expected: string): Cell => ({
+  name: `${method} ${JSON.stringify(more)}`,
+  ...{ targetPreset: "shrinkage", method, expected, read: readShrinkage },
+  settings: { ...plain, lr: 5e-3, steps: 3000, C: 1, lrDecay: 0.5, ...more },
+});
+const absorbing = (structure: string, l1Coefficient: number, expected: string): Cell => ({
+  name: `${structure}, l1 ${l1Coefficient}`,
+  ...{ targetPreset: "absorption", method: "sae", expected, read: readAbsorption },
+  set: structure === "hierarchy" ? {} : { structure: "pairs", correlation: 0, families: 1 },
+  settings: { ...plain, C: 4, l1Coefficient },
+});
+const hedged = (correlation: number, expected: string): Cell => ({
+  name: `correlation ${correlation}`,
+  ...{ targetPreset: "hedging", method: "sae", expected, read: readHedging, set: { correlation } },
+  settings: { ...plain, C: 1, l1Coefficient: 0.01, steps: 3000 },
+});
+const clustered = (C: number, k: number, expected: string): Cell => ({
+  name: `topk, ${C} latents, k ${k}`,
+  ...{ method: "topk", expected, read: readClustering(k) },
+  settings: { ...plain, C, k },
+});
+const tame = (animals: number, C: number, expected: string): Cell => ({
+  name: `${animals} animals, ${C} latents`,
+  ...{ targetPreset: "animals", method: "sae", expected, read: readComposition, set: { animals } },
+  settings: { ...plain, C, l1Coefficient: 0.05 },
+});
+const split = (C: number, expected: string): Cell => ({
+  name: `topk, ${C} latents`,
+  ...{ targetPreset: "splitting", method: "topk", expected, read: readSplitting },
+  settings: { ...plain, C, k: 1 },
+});
+
+const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
+  shrinkage: {
+    about: "shrinkage (B17): one feature that is 1 or 0",
+    seeds: 8,
+    cells: [
+      shrinking("sae", { l1Coefficient: 0.1 }, ".900"),
+      shrinking("sae", { l1Coefficient: 0.3 }, ".700"),
+      shrinking("gated", { l1Coefficient: 0.1 }, "1.00"),
+      shrinking("topk", { k: 1 }, "1.00"),
+      shrinking("jumprelu", { l0Coefficient: 0.02 }, "1.00"),
+    ],
+  },
+  absorption: {
+    about: "absorption (B18): a parent, its child, two others; 4 latents",
+    seeds: 8,
+    cells: [
+      absorbing("hierarchy", 0.05, "5 of 8 alive, absorbed 5 of 5"),
+      absorbing("hierarchy", 0.15, "3 of 8 alive, absorbed 3 of 3"),
+      absorbing("independent", 0.05, "6 of 8 alive, absorbed 0 of 6"),
+      absorbing("independent", 0.15, "3 of 8 alive, absorbed 0 of 3"),
+    ],
+  },
+  hedging: {
+    about: "hedging (B18): one latent, two features",
+    seeds: 8,
+    cells: [hedged(0, "(1, 0)"), hedged(0.5, "(.929, .369)"), hedged(-0.3, "(.966, -.26)")],
+  },
+  clustering: {
+    about: "only clustering (B19): 64 features in 32 dimensions, 3 draws",
+    seeds: 3,
+    otherFeatures: true,
+    cells: [
+      clustered(64, 3, "own .084-.086, clusters .150-.186, truth .083-.086"),
+      clustered(64, 5, "own .027-.029, clusters .105-.153, truth .024-.026"),
+      clustered(128, 3, "own .085-.087, clusters .108-.127, truth .083-.086"),
+      clustered(128, 5, "own .030, clusters .067-.096, truth .024-.026"),
+    ],
+  },
+  animals: {
+    about: "composition (B19, A6.1): snake, giraffe, dog",
+    seeds: 8,
+    cells: [
+      tame(3, 3, "one latent an animal, neither legs nor tail"),
+      tame(4, 2, "legs and tail"),
+      tame(4, 3, "mixed"),
+    ],
+  },
+  splitting: {
+    about: "splitting: 8 families of 8 near directions",
+    seeds: 3,
+    otherFeatures: true,
+    cells: [split(8, "not published"), split(64, "not published"), split(128, "not published")],
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string", default: "0" },
+    table: { type: "boolean", default: false },
+  },
+});
+
+const FILE = "docs/results/anomalies.jsonl";
+
+interface Row {
+  readonly experiment: string;
+  readonly cell: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly found: Numbers;
+}
+
+interface Made {
+  readonly decomposition: Decomposition;
+  readonly observed: () => Promise<Observed>;
+}
+
+async function make(
+  { targetPreset, set, method, settings, target = "superposition" }: Subject,
+  seed: number,
+  features: number,
+): Promise<Made> {
+  const document = resolveTarget(target, {
+    ...(targetPreset && { preset: targetPreset }),
+    set: { ...set, seed: features },
+  });
+  const { weights } = await train(document, { threads: 1 });
+  const made = await decompose(resolveMethod(method, { target: document, set: { ...settings, seed } }), weights, {
+    threads: 1,
+  });
+  const decomposition = methodNamed(method).open(made.document, made.weights, made.components);
+  const entry = targetNamed(target);
+  const known = entry.known?.(document.settings);
+  const data = { batch: (size: number) => entry.batch("data", document.settings, size) };
+  return { decomposition, observed: () => observe(decomposition, data, { ...options, ...(known && { known }) }) };
+}
+
+async function run(name: string): Promise<void> {
+  const { about, cells, seeds, otherFeatures } = named("experiment", name, EXPERIMENTS);
+  console.log(`\n${about}`);
+  const from = Number(values.from);
+  for (const cell of cells) {
+    for (let seed = from; seed < from + Number(values.seeds ?? seeds); seed++) {
+      const began = performance.now();
+      const { observed } = await make(cell, seed, otherFeatures ? seed : 0);
+      const { places } = await observed();
+      const found = await cell.read(places[0]!, seed);
+      const row: Row = { experiment: name, cell: cell.name, seed, seconds: (performance.now() - began) / 1000, found };
+      appendFileSync(FILE, `${JSON.stringify(row)}\n`);
+      console.log(`${cell.name}  seed ${seed}  ${shown(found)}`);
+    }
+  }
+}
+
+const shown = (found: Numbers): string =>
+  Object.entries(found)
+    .map(([key, value]) => `${key} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`)
+    .join(", ");
+
+/** Each cell in a line: the anomaly in k of n seeds, and means over seeds. */
+function printTable(name: string, rows: readonly Row[]): void {
+  const { about, cells } = EXPERIMENTS[name]!;
+  console.log(
+    `\n${about}\n\n| cell | seeds | measured | present | means over seeds | expected |\n|---|---|---|---|---|---|`,
+  );
+  for (const cell of cells) {
+    const own = rows.filter((row) => row.experiment === name && row.cell === cell.name);
+    if (own.length === 0) continue;
+    const measured = own.filter(({ found }) => typeof found.value === "number");
+    const present = measured.filter(({ found }) => found.present === true).length;
+    const keys = [...new Set(own.flatMap(({ found }) => Object.keys(found)))];
+    const means = keys.flatMap((key) => {
+      const numbers = own.map(({ found }) => found[key]).filter((x) => typeof x === "number");
+      if (numbers.length === 0) return [];
+      return [`${key} ${Number((numbers.reduce((a, b) => a + b, 0) / numbers.length).toPrecision(3))}`];
+    });
+    console.log(
+      `| ${cell.name} | ${own.length} | ${measured.length} | ${present} of ${measured.length} | ${means.join(", ")} | ${cell.expected} |`,
+    );
+  }
+}
+
+mkdirSync("docs/results", { recursive: true });
+const asked = positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS);
+if (!values.table) for (const name of asked) await run(name);
+const rows = existsSync(FILE)
+  ? readFileSync(FILE, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Row)
+  : [];
+for (const name of asked) printTable(name, rows);
