@@ -17,6 +17,7 @@ import elementwise
 import importance_functions
 import muon_step
 import normalization
+import several_points
 import spd_step
 from case import Case, solve
 
@@ -86,6 +87,8 @@ def decomposition() -> None:
 
 def dictionaries() -> None:
     for name, step in dictionary_step.goldens().items():
+        save(f"dictionary/{name}.json", record(step))
+    for name, step in several_points.goldens().items():
         save(f"dictionary/{name}.json", record(step))
 
 
