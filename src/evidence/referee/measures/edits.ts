@@ -4,7 +4,7 @@
  */
 import { foldIn, randomPermutation } from "../../../tensor/index.ts";
 import { withoutOne } from "../leave-one-out.ts";
-import { type Edit, type MeasureText } from "../scoreboard.ts";
+import type { Edit, MeasureText, Note } from "../scoreboard.ts";
 import { MechanistError } from "../../../error.ts";
 import type { Heard, Hearing } from "./hearing.ts";
 
@@ -12,6 +12,9 @@ import type { Heard, Hearing } from "./hearing.ts";
 const MOST = 12;
 /** Places where a mechanism must be active, and not active, for its removal to be judged. */
 const PLACES = 4;
+
+/** A part of chance that float32 rounds. */
+const ROUNDING = 1e-9;
 
 const TEXT: MeasureText = {
   title: "edits",
@@ -24,10 +27,11 @@ const TEXT: MeasureText = {
     "mean over up to 12 mechanisms drawn by a seed among those that are active in some places and not in others",
   better: "higher",
   establishes: "that what a method says of when a component matters predicts where removing it changes the output",
-  doesNotEstablish: "that the change is the one that was meant, nor that the component is all that the mechanism has",
+  doesNotEstablish:
+    "anything of a family whose inactive components carry nothing, for nothing can change there; that the change is the one that was meant, nor that the component is all that the mechanism has",
 };
 
-export async function edits({ trial, matchedSize, natural, key }: Hearing): Promise<Heard> {
+export async function edits({ trial, chance, matchedSize, natural, key }: Hearing): Promise<Heard> {
   const { probe, subject } = trial;
   const [matched] = await trial.thresholds([matchedSize]);
   // Not more than all have, and not what the method itself calls inactive.
@@ -71,8 +75,16 @@ export async function edits({ trial, matchedSize, natural, key }: Hearing): Prom
     }
     return sum / (means.length / 4);
   };
+  const trivial = found.every(({ offTarget }) => offTarget < ROUNDING * mean(chance));
+  const text = "where its components are inactive they carry nothing: nothing changes there by construction";
+  const notes: Note[] =
+    trivial && subject.decomposition.measure === "magnitude" ? [{ subject: subject.name, measure: "edits", text }] : [];
   const of = { id: "edits/specificity", measure: "edits" as const, ablation: "zero" as const, ranking: "own" as const };
-  return { found: [{ ...of, text: TEXT, measured: { channels, combine } }], edits: found };
+  return { found: [{ ...of, text: TEXT, measured: { channels, combine } }], edits: found, notes };
+}
+
+function mean(numbers: Float64Array): number {
+  return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
 interface Places {
