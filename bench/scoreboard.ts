@@ -1,0 +1,108 @@
+/**
+ * `node scripts/run.js bench/scoreboard.ts [--target tms] [--preset default] [--methods a,b,…] [--seed s] [--seeds n] [--prompts n] [--repeats n] [--out name]`:
+ * a network is trained and taken apart by each method with its default settings, with so many seeds, and all are put before the referee. Each score is a line of
+ * `docs/results/scoreboard-<name>.jsonl`, failed ones too. With `--repeats` the board is made so many times on prompts of other seeds, to see how often two lie within
+ * the band that one of them gives: it should be 95 times in 100.
+ */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { decompose, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
+import { referee, type Scoreboard, type Subject } from "../src/evidence/referee/index.ts";
+import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
+
+const { values } = parseArgs({
+  options: {
+    target: { type: "string", default: "tms" },
+    preset: { type: "string", default: "default" },
+    methods: { type: "string", default: "spd,sae,topk,neurons,rotation,pca,svd,random" },
+    seed: { type: "string", default: "0" },
+    seeds: { type: "string", default: "1" },
+    prompts: { type: "string" },
+    repeats: { type: "string", default: "0" },
+    threads: { type: "string", default: "2" },
+    out: { type: "string" },
+  },
+});
+
+const options = { threads: Number(values.threads), ...(values.prompts && { prompts: Number(values.prompts) }) };
+const document = resolveTarget(values.target, { preset: values.preset, set: { seed: Number(values.seed) } });
+const target = targetNamed(values.target);
+const { settings } = document;
+const trained = await train(document, options);
+const title = target.title(settings);
+
+const subjects: Subject[] = [];
+for (const method of values.methods.split(",")) {
+  for (let seed = 0; seed < Number(values.seeds); seed++) {
+    const began = performance.now();
+    try {
+      const resolved = resolveMethod(method, { target: document, set: { seed } });
+      const found = await decompose(resolved, trained.weights, options);
+      const decomposition = methodNamed(method).open(resolved, trained.weights, found.components);
+      const cost = { steps: resolved.settings.steps, seconds: (performance.now() - began) / 1000 };
+      const name = Number(values.seeds) > 1 ? `${method} ${seed}` : method;
+      subjects.push({ name, method, seed, decomposition, seedGroup: method, cost });
+      console.log(`${name}: ${cost.seconds.toFixed(0)} s`);
+    } catch (error) {
+      console.log(`${method}, seed ${seed}: ${(error as Error).message}`);
+    }
+  }
+}
+
+const tables = await target.tables?.(settings);
+const source = { batch: (batch: number) => target.batch("data", settings, batch), ...(tables && { tables }) };
+const about = { title, digest: "", source, known: target.known?.(settings) };
+const board = await referee(subjects, about, options);
+report(board);
+
+const repeats = Number(values.repeats);
+if (repeats > 1) {
+  const boards: Scoreboard[] = [];
+  for (let seed = 1; seed <= repeats; seed++) boards.push(await referee(subjects, about, { ...options, seed }));
+  coverage(boards);
+}
+
+function report({ subjects: rows, measures, protocol, gaps }: Scoreboard): void {
+  mkdirSync("docs/results", { recursive: true });
+  const file = `docs/results/scoreboard-${values.out ?? values.target}.jsonl`;
+  for (const { id, scores, ranks, tellsControlsApart } of measures) {
+    for (const { subject, value, interval, band, n } of scores) {
+      const { control, size, units, coverage: part, cost } = rows.find(({ name }) => name === subject)!;
+      const line = {
+        ...{ network: title, measure: id, subject, ...(control && { control }), value, interval, band, n },
+        ...{ rank: ranks.find((one) => one.subject === subject)?.rank ?? null, tellsControlsApart },
+        ...{ units, size, coverage: part, matchedSize: protocol.matchedSize, ...(cost && { cost }) },
+      };
+      appendFileSync(file, `${JSON.stringify(line)}\n`);
+    }
+  }
+  for (const { what, why } of gaps) console.log(`missing: ${what} (${why})`);
+}
+
+/** For each measure and method the share of pairs of boards of which one lies within the other's band. */
+function coverage(boards: readonly Scoreboard[]): void {
+  const [first] = boards as readonly [Scoreboard];
+  const shares: number[] = [];
+  for (const { id, scores } of first.measures) {
+    for (const { subject, value } of scores) {
+      const found = boards
+        .flatMap(({ measures }) => measures.filter((one) => one.id === id))
+        .flatMap((one) => one.scores.filter((score) => score.subject === subject));
+      let [inside, pairs] = [0, 0];
+      found.forEach((a, i) =>
+        found.forEach((b, j) => {
+          if (i === j) return;
+          pairs++;
+          if (Math.abs(a.value - b.value) <= a.band + 1e-9) inside++;
+        }),
+      );
+      shares.push(inside / pairs);
+      const control = first.subjects.find(({ name }) => name === subject)!.control;
+      if (control === undefined)
+        console.log(`${id}  ${subject}  ${value.toPrecision(3)}  ${(inside / pairs).toFixed(3)}`);
+    }
+  }
+  console.log(
+    `all: ${shares.length} scores, ${boards.length} boards, within the band ${(shares.reduce((a, b) => a + b, 0) / shares.length).toFixed(3)}`,
+  );
+}
