@@ -1,6 +1,6 @@
 /**
- * `npm run science:baselines -- [--network name]… [--seeds n] [--from s]`: every baseline on small networks, with the value that theory has for
- * it beside what came out. One line each on standard output and in `docs/results/baselines.jsonl`.
+ * `npm run science:baselines -- [--network name]… [--seeds n] [--from s] [--judge]`: every baseline on small networks, with the value that theory has for
+ * it beside what came out. With `--judge`, what the output loses besides, as part of what it loses without any component. One line each on standard output and in `docs/results/baselines.jsonl`.
  *
  * What theory says:
  * - `pca`: the largest eigenvalues of the activations' covariance, over all; where activations are features times a matrix M, features being independent and
@@ -24,10 +24,14 @@ import {
 } from "../src/decomposition/baselines/linear-algebra.ts";
 import { expectedLargestCosine } from "../src/decomposition/baselines/random-subspaces.ts";
 import { type Decomposed, decompose, METHODS, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
+import { isOfWeights } from "../src/decomposition/decomposition.ts";
 import { matchDirections, writtenDirections } from "../src/evidence/direction-recovery.ts";
+import { explainedVariance } from "../src/evidence/explained-variance.ts";
+import { FreshData } from "../src/evidence/fresh-data.ts";
 import { judge } from "../src/evidence/judge.ts";
+import { siteFaithfulness } from "../src/evidence/site-faithfulness.ts";
 import type { NamedValues } from "../src/engine/index.ts";
-import { resolveTarget, train } from "../src/training/targets.ts";
+import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +39,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "1" },
     from: { type: "string", default: "0" },
     threads: { type: "string", default: String(availableParallelism()) },
+    judge: { type: "boolean", default: false },
   },
 });
 
@@ -194,25 +199,53 @@ async function measured(
     const began = performance.now();
     const found = await decompose(document, weights, options);
     const seconds = (performance.now() - began) / 1000;
-    const verdict = await judge(found, options);
     const row = {
       experiment: "baselines",
       ...{ network, seed, method, settings: own },
       components: methodNamed(method).open(document, weights, found.components).components.length,
       measured: {
         ...found.metrics,
-        ...(verdict.explainedVariance !== undefined && { explainedVariance: verdict.explainedVariance }),
-        ...(verdict.relativeFaithfulness !== undefined && { relativeFaithfulness: verdict.relativeFaithfulness }),
+        ...(await onFreshData(found)),
         ...directions(found, features),
-        l0: verdict.l0,
-        unmasked: verdict.unmaskedRecon / verdict.zeroRecon,
-        adversarial: verdict.adversarialRecon / verdict.zeroRecon,
       },
       ...(theory && { theory: theory(M ?? dense(0, 0, []), document.settings as unknown as Numbers) }),
       seconds,
     };
     appendFileSync("docs/results/baselines.jsonl", `${JSON.stringify(row)}\n`);
     print(row);
+  }
+}
+
+/** Explained variance, or faithfulness where components are of weights, and how many components an input uses. */
+async function onFreshData(found: Decomposed): Promise<Numbers> {
+  const options = { threads: Number(values.threads) };
+  if (values.judge) {
+    const verdict = await judge(found, options);
+    const { explainedVariance: explained, relativeFaithfulness, l0, zeroRecon } = verdict;
+    return {
+      ...(explained !== undefined && { explainedVariance: explained }),
+      ...(relativeFaithfulness !== undefined && { relativeFaithfulness }),
+      l0,
+      unmasked: verdict.unmaskedRecon / zeroRecon,
+      adversarial: verdict.adversarialRecon / zeroRecon,
+    };
+  }
+  const { document, weights, components } = found;
+  const decomposition = methodNamed(document.method).open(document, weights, components);
+  if (isOfWeights(decomposition)) {
+    const sites = Object.values(siteFaithfulness(decomposition));
+    return { relativeFaithfulness: sites.reduce((total, { relative }) => total + relative, 0) / sites.length };
+  }
+  const target = targetNamed(document.target.target);
+  const { settings } = document.target;
+  const tables = await target.tables?.(settings);
+  const source = { batch: (size: number) => target.batch("data", settings, size), ...(tables && { tables }) };
+  const data = await FreshData.open(decomposition, source, options);
+  try {
+    const points = Object.values(await explainedVariance(data));
+    return { explainedVariance: points.reduce((a, b) => a + b, 0) / points.length };
+  } finally {
+    await data.dispose();
   }
 }
 

@@ -15,6 +15,7 @@ const NETWORKS: Readonly<Record<string, readonly [string, object]>> = {
   superposition: ["superposition", { features: 12, dimensions: 6 }],
   "resid-mlp": ["resid-mlp", { features: 8, width: 12, neurons: 6, layers: 2, steps: 5 }],
   equality: ["hierarchical-equality", { hidden: 8, layers: 2, steps: 5 }],
+  recurrent: ["flip-flop", { steps: 2 }],
   attention: ["induction", { steps: 1, width: 16, context: 10, longest: 5, batch: 2 }],
   transformer: [
     "stories",

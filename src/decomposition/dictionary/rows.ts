@@ -80,5 +80,8 @@ export function usualPoint(network: Network): HookPoint {
   const { points } = network;
   const streams = points.filter(({ name }) => fitsPattern("blocks.*.hook_resid_post", name));
   if (streams.length > 0) return streams[Math.floor((streams.length - 1) / 2)]!;
-  return points.find(({ name }) => name.includes("hidden")) ?? points[Math.floor((points.length - 1) / 2)]!;
+  // That of all positions comes before those of each.
+  const hidden =
+    points.find(({ name }) => name === "hook_hidden") ?? points.find(({ name }) => name.includes("hidden"));
+  return hidden ?? points[Math.floor((points.length - 1) / 2)]!;
 }
