@@ -1,5 +1,6 @@
 /** `mechanist judge`: decompositions on fresh data and against known mechanisms, anew, and side by side before the referee. */
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { judge } from "../evidence/judge.ts";
 import {
   type Gap,
@@ -10,17 +11,24 @@ import {
   type Subject,
 } from "../evidence/referee/index.ts";
 import { MechanistError } from "../error.ts";
+import { writeAtomic } from "../file/node-atomic.ts";
+import type { Report } from "../report/scoreboard/report.ts";
+import { scoreboardPage } from "../report/scoreboard/scoreboard-page.ts";
 import { digestOf } from "../run/digest.ts";
+import { mechanistVersion } from "../run/environment.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
 import { named } from "../settings.ts";
 import { weightsIn } from "../training/optimise.ts";
+import { commandLines } from "./command-line.ts";
 import { openDecomposition, plain } from "./decompose.ts";
 import { describeRun } from "./describe-run.ts";
+import { shownPath } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { type LatestDecomposition, openLatest } from "./open-decomposition.ts";
 import { decimal, type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
 import { scoreboardTables } from "./scoreboard-table.ts";
+import type { CommonOptions } from "./main.ts";
 import { summary } from "./summary.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,6 +38,8 @@ export interface JudgeOptions extends DeviceOptions {
   readonly prompts?: string;
   readonly precision?: string;
   readonly seed?: string;
+  /** Where to write a page of it. */
+  readonly report?: string;
 }
 
 interface Opened {
@@ -40,7 +50,7 @@ interface Opened {
 export async function judgeCommand(given: readonly string[], options: JudgeOptions, terminal: Terminal): Promise<void> {
   const placement = placementFrom(options);
   const asked = askedOf(options);
-  const { runs, scoreboard } = await interruptible(terminal, async ({ signal }) => {
+  const { runs, scoreboard, commands } = await interruptible(terminal, async ({ signal }) => {
     const gaps: Gap[] = [];
     const opened: Opened[] = [];
     for (const one of given) {
@@ -64,11 +74,40 @@ export async function judgeCommand(given: readonly string[], options: JudgeOptio
     }
     const board = await refereed(opened, { ...placement, ...asked, signal }, terminal);
     terminal.clear();
-    return { runs: documents, scoreboard: { ...board, gaps: [...gaps, ...board.gaps] } };
+    return {
+      runs: documents,
+      scoreboard: { ...board, gaps: [...gaps, ...board.gaps] },
+      commands: commandsOf(opened),
+    };
   });
-  terminal.document("judge", { runs, scoreboard });
+  const { report } = options;
+  if (report !== undefined) await writeAtomic(resolve(report), pageOf(scoreboard, commands, given, options));
+  terminal.document("judge", { runs, scoreboard, ...(report !== undefined && { report: resolve(report) }) });
   terminal.print(
     [...runs.map((one) => summary(String(one.run), String(one.path), one)), scoreboardTables(scoreboard)].join("\n\n"),
+  );
+  if (report !== undefined) terminal.print(shownPath(resolve(report)));
+}
+
+function pageOf(
+  scoreboard: Scoreboard,
+  commands: Report["commands"],
+  given: readonly string[],
+  { ladder: _, json: __, debug: ___, ...options }: JudgeOptions & CommonOptions,
+): string {
+  const asked = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const command = ["mechanist judge", ...given, ...asked].join(" ");
+  return scoreboardPage({ schema: 1, scoreboard, commands, command, version: mechanistVersion() });
+}
+
+/** How each run was made, by the subject's name. */
+function commandsOf(opened: readonly Opened[]): Report["commands"] {
+  const names = subjectsOf(opened).map(({ name }) => name);
+  return Object.fromEntries(
+    opened.map(({ run, latest: { document } }, i) => {
+      const parent = run.record.kind === "decompose" ? run.record.parent?.name : undefined;
+      return [names[i]!, commandLines(document, parent ?? document.target.target)];
+    }),
   );
 }
 

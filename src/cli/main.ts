@@ -80,7 +80,10 @@ function commands(host: Host): Command {
   onDevice(settled(command("decompose <run>", "take a trained network apart")))
     .option("--method <name>", "how: mechanist list methods", "spd")
     .option("--config <file>", "settings from a YAML file; --set goes before them")
-    .option("--from <dir>", "components made elsewhere, in the layout of the SPD repository, instead of training any")
+    .option(
+      "--from <path>",
+      "components made elsewhere instead of training any: of the SPD repository, or a dictionary of SAELens, dictionary_learning, Gemma Scope, circuit-tracer, sparsify, Llama Scope",
+    )
     .option("--seeds <n>", "so many decompositions that differ in their seed alone, in one folder, and what they share")
     .action(async (run: string, options) =>
       options.seeds === undefined
@@ -214,8 +217,12 @@ function commands(host: Host): Command {
     .option("--seed <n>", "of the data", "0")
     .option("--out <dir>", "write the edited network")
     .action(async (run: string, options) => (await import("./edit.ts")).editCommand(run, options, terminal(options)));
-  command("export <run>", "write the components of a decomposition in the layout of the SPD repository")
+  command("export <run>", "write the components of a decomposition in the files of another tool")
     .requiredOption("--out <dir>", "the folder")
+    .option(
+      "--format <name>",
+      "spd, or of dictionaries saelens, dictionary_learning, gemma-scope, gemma-scope-2, circuit-tracer, circuit-tracer-clt, sparsify, llama-scope",
+    )
     .action(async (run: string, options) =>
       (await import("./published.ts")).exportCommand(run, options, terminal(options)),
     );

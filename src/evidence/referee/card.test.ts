@@ -11,6 +11,7 @@ interface Given {
   readonly values: Partial<Record<PredictionName, number>>;
   readonly separates?: readonly boolean[];
   readonly edits?: readonly (readonly [number, number])[];
+  readonly notes?: readonly ("robustness" | "edits")[];
 }
 
 function row(name: string, more: Partial<Pick<SubjectRow, "method" | "control" | "of">>): SubjectRow {
@@ -91,7 +92,9 @@ function board(title: string, given: readonly Given[]): Scoreboard {
         ...{ subject: name, address: `a:${i}`, onTarget, offTarget, active: 5, inactive: 5 },
       })),
     ),
-    notes: [],
+    notes: given.flatMap(({ name, notes = [] }) =>
+      notes.map((measure) => ({ subject: name, measure, text: "by construction" })),
+    ),
     gaps: [],
     seconds: 1,
   };
@@ -122,10 +125,10 @@ test("predictions, networks and edits are counted, each with its runs", () => {
   const [spd, topk] = card.families;
   expect(card.networks.map(({ title }) => title)).toEqual(["one", "two"]);
   expect([spd!.family, topk!.family]).toEqual(["spd", "topk"]);
-  expect(spd!.predictions).toEqual({ held: 6, made: 8 });
+  expect(spd!.predictions).toEqual({ held: 6, made: 8, byConstruction: 0 });
   expect(spd!.networks).toEqual({ held: 1, tried: 2 });
   expect(spd!.edits).toEqual({ worked: 1, made: 3 });
-  expect(topk!.predictions).toEqual({ held: 3, made: 4 });
+  expect(topk!.predictions).toEqual({ held: 3, made: 4, byConstruction: 0 });
   // Not better than its own components credited to others.
   expect(topk!.networks).toEqual({ held: 0, tried: 1 });
   expect(spd!.cells.map(({ network, runs }) => [network, runs.map(({ subject }) => subject)])).toEqual([
@@ -146,9 +149,20 @@ test("a network holds only if all of the family's runs on it do, and one on two 
 
 test("what was not measured is neither held nor failed", () => {
   const [family] = paradigmCard([board("one", [{ name: "s0", method: "spd", values: { complete: 0 } }])]).families;
-  expect(family!.predictions).toEqual({ held: 1, made: 1 });
+  expect(family!.predictions).toEqual({ held: 1, made: 1, byConstruction: 0 });
   expect(family!.networks).toEqual({ held: 0, tried: 0 });
   expect(family!.cells[0]!.runs[0]!.predictions.filter(({ held }) => held === null)).toHaveLength(3);
+});
+
+test("what could not have failed is counted apart", () => {
+  const [family] = paradigmCard([
+    board("one", [{ name: "n", method: "neurons", values: good, edits: [[1, 0]], notes: ["robustness", "edits"] }]),
+  ]).families;
+  expect(family!.predictions).toEqual({ held: 3, made: 3, byConstruction: 1 });
+  expect(family!.edits).toEqual({ worked: 0, made: 0 });
+  const all = board("one", [{ name: "p", method: "pca", values: good }]);
+  const dense = { ...all, subjects: all.subjects.map((subject) => ({ ...subject, size: subject.units })) };
+  expect(paradigmCard([dense]).families[0]!.predictions).toEqual({ held: 3, made: 3, byConstruction: 1 });
 });
 
 test("what is needed is held against what there is to lose", () => {

@@ -9,7 +9,7 @@
  *
  * It says what was found here, on these networks and at these settings; a method that was badly set is badly counted.
  */
-import type { Curve, MeasureResult, Scoreboard, SubjectRow } from "./scoreboard.ts";
+import type { Curve, MeasureName, MeasureResult, Scoreboard, SubjectRow } from "./scoreboard.ts";
 
 /** A prediction, with the share of chance that decides it. */
 export interface PredictionText {
@@ -56,6 +56,8 @@ export interface Prediction {
   /** In shares of chance. */
   readonly value: number | null;
   readonly held: boolean | null;
+  /** Whether it could not have failed: what is inactive carries nothing, or everything is active. It is not counted. */
+  readonly byConstruction: boolean;
 }
 
 /** One run on one network. */
@@ -67,6 +69,7 @@ export interface CardRun {
   readonly beatsChance: boolean | null;
   /** Whether it is enough, and beats chance: the network counts for generality when all runs of the family on it do. */
   readonly holds: boolean | null;
+  /** None are counted where what is inactive carries nothing, so that an edit can do nothing there. */
   readonly edits: { readonly worked: number; readonly made: number };
 }
 
@@ -80,7 +83,8 @@ export interface CardCell {
 export interface CardFamily {
   readonly family: string;
   readonly cells: readonly CardCell[];
-  readonly predictions: { readonly held: number; readonly made: number };
+  /** Without those that hold by construction, which are counted apart. */
+  readonly predictions: { readonly held: number; readonly made: number; readonly byConstruction: number };
   /** Networks on which all of its runs hold, and networks on which it was tried and something was measured. */
   readonly networks: { readonly held: number; readonly tried: number };
   readonly edits: { readonly worked: number; readonly made: number };
@@ -111,13 +115,20 @@ export function paradigmCard(boards: readonly Scoreboard[]): ParadigmCard {
       digest,
       runs: own.filter((entry) => entry.digest === digest).map(({ run }) => run),
     })).filter(({ runs }) => runs.length > 0);
-    const predictions = own.flatMap(({ run }) => run.predictions).filter(({ held }) => held !== null);
+    const predictions = own
+      .flatMap(({ run }) => run.predictions)
+      .filter(({ held, byConstruction }) => held !== null && !byConstruction);
+    const trivial = own.flatMap(({ run }) => run.predictions).filter(({ byConstruction }) => byConstruction);
     const tried = cells.filter(({ runs }) => runs.some(({ holds }) => holds !== null));
     const sum = (of: (run: CardRun) => number): number => own.reduce((total, { run }) => total + of(run), 0);
     return {
       family,
       cells,
-      predictions: { held: predictions.filter(({ held }) => held).length, made: predictions.length },
+      predictions: {
+        held: predictions.filter(({ held }) => held).length,
+        made: predictions.length,
+        byConstruction: trivial.length,
+      },
       networks: { held: tried.filter(({ runs }) => runs.every(({ holds }) => holds)).length, tried: tried.length },
       edits: { worked: sum(({ edits }) => edits.worked), made: sum(({ edits }) => edits.made) },
     };
@@ -129,7 +140,9 @@ function runOf(board: Scoreboard, subject: SubjectRow): CardRun {
   const predictions = predictionsOf(board, subject);
   const beatsChance = beatsItsControls(board, subject);
   const enough = predictions.find(({ name }) => name === "enough")!.held;
-  const edits = board.edits.filter((edit) => edit.subject === subject.name && edit.active > 0 && edit.inactive > 0);
+  const edits = isTrivial(board, subject.name, "edits")
+    ? []
+    : board.edits.filter((edit) => edit.subject === subject.name && edit.active > 0 && edit.inactive > 0);
   return {
     subject: subject.name,
     ...(subject.digest !== undefined && { digest: subject.digest }),
@@ -143,7 +156,8 @@ function runOf(board: Scoreboard, subject: SubjectRow): CardRun {
   };
 }
 
-function predictionsOf(board: Scoreboard, { name: subject, coverage }: SubjectRow): Prediction[] {
+function predictionsOf(board: Scoreboard, { name: subject, coverage, size, units }: SubjectRow): Prediction[] {
+  const callsAllActive = size > 0.999 * units;
   const values: Readonly<Record<PredictionName, number | null>> = {
     enough: naturalSufficiency(board, subject),
     needed: scoreOf(
@@ -156,9 +170,28 @@ function predictionsOf(board: Scoreboard, { name: subject, coverage }: SubjectRo
   };
   return (Object.keys(PREDICTIONS) as PredictionName[]).map((name) => {
     const value = values[name];
-    if (value === null) return { name, value, held: null };
-    return { name, value, held: name === "needed" ? value >= MUCH * coverage : value <= NEXT_TO_NOTHING };
+    const byConstruction = (name === "enough" && callsAllActive) || isTrivial(board, subject, MEASURE_OF[name]);
+    if (value === null) return { name, value, held: null, byConstruction };
+    return {
+      name,
+      value,
+      byConstruction,
+      held: name === "needed" ? value >= MUCH * coverage : value <= NEXT_TO_NOTHING,
+    };
   });
+}
+
+/** The measure that decides each prediction. */
+const MEASURE_OF = {
+  enough: "sufficiency",
+  needed: "necessity",
+  indifferent: "robustness",
+  complete: "remainder",
+} as const satisfies Readonly<Record<PredictionName, MeasureName>>;
+
+/** The referee notes of a subject's measure why it cannot come out otherwise, and nothing else. */
+function isTrivial({ notes }: Scoreboard, subject: string, measure: MeasureName): boolean {
+  return notes.some((note) => note.subject === subject && note.measure === measure);
 }
 
 /** The divergence when only what a method calls active is kept, of chance. */

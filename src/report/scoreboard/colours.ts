@@ -1,4 +1,4 @@
-/** Which colour each subject has in every figure of a report: methods one each, controls grey, of a line pattern each. */
+/** How subjects look in every figure of a report: a colour a method, which its controls share, faint and with a line pattern a kind; grey for the rest. */
 import type { ControlKind, SubjectRow } from "../../evidence/referee/scoreboard.ts";
 
 export interface Ink {
@@ -6,12 +6,15 @@ export interface Ink {
   readonly colour: string;
   /** `stroke-dasharray`; empty for a whole line. */
   readonly dashes: string;
+  /** Whether it is a control. */
+  readonly faint: boolean;
 }
 
 /** As many as can be told apart; further methods begin anew, with dashes. */
 const COLOURS = 8;
 
-const DASHES: Readonly<Record<ControlKind, string>> = {
+/** The line pattern of each kind of control. */
+export const DASHES: Readonly<Record<ControlKind, string>> = {
   oracle: "",
   "oracle ranking": "7 2",
   random: "2 3",
@@ -23,10 +26,15 @@ const DASHES: Readonly<Record<ControlKind, string>> = {
 export function inksOf(subjects: readonly SubjectRow[]): ReadonlyMap<string, Ink> {
   const methods = subjects.filter(({ control }) => control === undefined);
   const inks = new Map<string, Ink>(
-    methods.map(({ name }, i) => [name, { colour: `c${i % COLOURS}`, dashes: i < COLOURS ? "" : "6 3" }]),
+    methods.map(({ name }, i) => [
+      name,
+      { colour: `c${i % COLOURS}`, dashes: i < COLOURS ? "" : "12 3", faint: false },
+    ]),
   );
-  for (const { name, control } of subjects) {
-    if (control !== undefined) inks.set(name, { colour: "control", dashes: DASHES[control] });
+  for (const { name, control, of } of subjects) {
+    if (control === undefined) continue;
+    const colour = (of === undefined ? undefined : inks.get(of)?.colour) ?? "control";
+    inks.set(name, { colour, dashes: DASHES[control], faint: true });
   }
   return inks;
 }

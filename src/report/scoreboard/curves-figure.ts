@@ -1,8 +1,15 @@
 /** Divergence against size, a line a subject, between the end points that all share: nothing lost, and chance. */
 import { scaleLinear, scaleSymlog } from "d3-scale";
-import type { Curve, CurvePoint, Scoreboard, SizeAxis } from "../../evidence/referee/scoreboard.ts";
+import {
+  CONTROLS,
+  type Curve,
+  type CurvePoint,
+  type Scoreboard,
+  type SizeAxis,
+  type SubjectRow,
+} from "../../evidence/referee/scoreboard.ts";
 import { at, escaped, shortNumber } from "../markup.ts";
-import type { Ink } from "./colours.ts";
+import { DASHES, type Ink } from "./colours.ts";
 
 const [WIDTH, HEIGHT, LEFT, TOP] = [400, 250, 56, 14];
 
@@ -39,8 +46,10 @@ export function curvesFigure(
       ),
     ...decades.map((t) => `<text text-anchor="middle" x="${at(x(t))}" y="${HEIGHT + 16}">${shortNumber(t)}</text>`),
   ];
-  const lines = placed.map(({ subject, points }) => {
-    const { colour, dashes } = inks.get(subject)!;
+  // Controls first, so that no method is drawn over.
+  const drawn = [...placed].sort((a, b) => Number(inks.get(b.subject)!.faint) - Number(inks.get(a.subject)!.faint));
+  const lines = drawn.map(({ subject, points }) => {
+    const { colour, dashes, faint } = inks.get(subject)!;
     const path = points.map((p) => `${at(x(p.place))},${at(y(share(p.divergence)))}`).join(" ");
     const dots = points.map((p) => {
       const sizes = `${shortNumber(p.size)} units${p.bits === null ? "" : `, ${shortNumber(p.bits)} bits`}`;
@@ -49,7 +58,7 @@ export function curvesFigure(
       const look = p.natural ? 'r="5" class="natural"' : 'r="2.2"';
       return `<circle cx="${at(x(p.place))}" cy="${at(y(share(p.divergence)))}" ${look}><title>${escaped(told)}</title></circle>`;
     });
-    return `<g class="${colour}"><polyline points="${path}" stroke-dasharray="${dashes}"/>${dots.join("")}</g>`;
+    return `<g class="${colour}${faint ? " faint" : ""}"><polyline points="${path}" stroke-dasharray="${dashes}"/>${dots.join("")}</g>`;
   });
   return `<svg viewBox="${-LEFT} ${-TOP} ${WIDTH + LEFT + 12} ${HEIGHT + TOP + 44}" width="${WIDTH + LEFT + 12}" role="img" aria-label="divergence against ${AXIS_NAMES[axis]}">
 ${grid.join("")}<line class="chance" x2="${WIDTH}" y1="${at(y(1))}" y2="${at(y(1))}"/><rect class="frame" width="${WIDTH}" height="${HEIGHT}"/>${lines.join("")}
@@ -66,11 +75,15 @@ function placedOn(axis: SizeAxis, { points }: Curve): readonly (CurvePoint & { r
     .sort((a, b) => a.place - b.place);
 }
 
-/** Which line is whose. */
-export function legend(subjects: readonly string[], inks: ReadonlyMap<string, Ink>): string {
-  const entries = subjects.map((name) => {
-    const { colour, dashes } = inks.get(name)!;
-    return `<li class="${colour}"><svg width="26" height="10" aria-hidden="true"><polyline points="0,5 26,5" stroke-dasharray="${dashes}"/></svg> ${escaped(name)}</li>`;
-  });
+/** Which line is whose: methods by colour, kinds of control by pattern. */
+export function legend(subjects: readonly SubjectRow[], inks: ReadonlyMap<string, Ink>): string {
+  const entry = (colour: string, dashes: string, text: string): string =>
+    `<li class="${colour}"><svg width="26" height="10" aria-hidden="true"><polyline points="0,5 26,5" stroke-dasharray="${dashes}"/></svg> ${escaped(text)}</li>`;
+  const methods = subjects.filter(({ control }) => control === undefined);
+  const kinds = [...new Set(subjects.flatMap(({ control }) => control ?? []))];
+  const entries = [
+    ...methods.map(({ name }) => entry(inks.get(name)!.colour, inks.get(name)!.dashes, name)),
+    ...kinds.map((kind) => entry("control", DASHES[kind], `${kind}: ${CONTROLS[kind]}`)),
+  ];
   return `<ul class="legend">${entries.join("")}</ul>`;
 }

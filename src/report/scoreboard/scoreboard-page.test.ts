@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { MeasureResult, Scoreboard, SubjectRow } from "../../evidence/referee/scoreboard.ts";
+import { type Report, readReport } from "./report.ts";
 import { scoreboardPage } from "./scoreboard-page.ts";
 
 const UNITS = {
@@ -105,18 +106,19 @@ const board: Scoreboard = {
   seconds: 6,
 };
 
-const options = {
-  commandOf: (name: string) => (name === "tms-spd" ? "mechanist decompose tms --method spd" : ""),
+const report: Report = {
+  schema: 1,
+  scoreboard: board,
+  commands: { "tms-spd": "mechanist train tms\nmechanist decompose tms --method spd" },
   command: "mechanist judge tms-spd sae --report out.html",
   version: "0.1.0",
 };
 
 describe("a referee's report", () => {
-  const html = scoreboardPage(board, options);
+  const html = scoreboardPage(report);
 
   test("has every number in it, and no address outside itself", () => {
-    const data = /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html)![1]!;
-    expect(JSON.parse(data)).toEqual(board);
+    expect(readReport(html, "out.html")).toEqual(report);
     expect(html).not.toMatch(/https?:|src=|@import|url\(/);
     expect(html).not.toContain("tms <sae>");
     expect(html).toContain("mechanist decompose tms --method spd\nmechanist judge tms-spd sae --report out.html");
@@ -133,23 +135,39 @@ describe("a referee's report", () => {
   test("draws a point for every place on an axis, with the method's own size marked", () => {
     const figures = html.split("<figure>").slice(1);
     expect(figures[0]!.match(/<circle/g)).toHaveLength(15);
-    expect(figures[1]!.match(/<circle/g)).toHaveLength(12 + 3);
+    expect(figures[1]!.match(/<circle/g)).toHaveLength(12 + 2);
     expect(figures[0]!.match(/class="natural"/g)).toHaveLength(3);
   });
 
   test("is all there without pairs, seeds, curves or anything known", () => {
-    const bare = scoreboardPage(
-      {
+    const bare = scoreboardPage({
+      ...report,
+      scoreboard: {
         ...board,
         measures: [{ ...measure, differences: [], minimumDetectable: null }],
         curves: [],
         known: [],
         gaps: [],
       },
-      options,
-    );
+    });
     expect(bare).toContain("Nothing is known of this network");
     expect(bare).toContain("Nothing that was asked for is missing");
     expect(bare).not.toContain("NaN");
+  });
+
+  test("is read again only if it is one, of a version that is known", () => {
+    const saying = (text: string): unknown => {
+      try {
+        return readReport(text, "x.html");
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(saying("<p>")).toBe("x.html: expected a report that judge --report wrote, got a file without its data");
+    expect(saying(html.replace('"subjects":[', '"objects":['))).toMatch("got other data");
+    expect(saying(html.replace('{"schema":1,"scoreboard"', '{"schema":2,"scoreboard"'))).toMatch(
+      "expected schema 1, got 2",
+    );
+    expect(saying(html.slice(0, html.indexOf('id="data">') + 50) + "</script>")).toMatch("got other data");
   });
 });

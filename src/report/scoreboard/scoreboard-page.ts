@@ -7,28 +7,14 @@ import { embedded, escaped, page, shortNumber } from "../markup.ts";
 import { COLOUR_STYLE, type Ink, inksOf } from "./colours.ts";
 import { editsFigure } from "./edits-figure.ts";
 import { curvesFigure, legend } from "./curves-figure.ts";
-import { scoresFigure } from "./scores-figure.ts";
-import {
-  type CommandOf,
-  commands,
-  differencesTable,
-  gapsTable,
-  knownTable,
-  seedsTable,
-  subjectsTable,
-} from "./tables.ts";
+import type { Report } from "./report.ts";
+import { MARKS, scoresFigure } from "./scores-figure.ts";
+import { summaryTable } from "./summary-table.ts";
+import { commands, differencesTable, gapsTable, knownTable, seedsTable, subjectsTable } from "./tables.ts";
 
-export interface ReportOptions {
-  /** The command line that makes each run. */
-  readonly commandOf: CommandOf;
-  /** The one that makes this report. */
-  readonly command: string;
-  /** Of what made it. */
-  readonly version: string;
-}
-
-/** The report. */
-export function scoreboardPage(board: Scoreboard, { commandOf, command, version }: ReportOptions): string {
+/** The page; `readReport` reads the report out of it again. */
+export function scoreboardPage(report: Report): string {
+  const { scoreboard: board, commands: made, command, version } = report;
   const inks = inksOf(board.subjects);
   const { network, protocol } = board;
   const measures = [...new Set(board.measures.map(({ measure }) => measure))];
@@ -37,7 +23,8 @@ export function scoreboardPage(board: Scoreboard, { commandOf, command, version 
 ${board.subjects.filter(({ control }) => control !== undefined).length} controls. ${protocol.prompts} prompts (${protocol.rows} rows), the same for all; what is out is replaced by
 ${escaped(protocol.ablations.join(", "))}, from ${protocol.referencePrompts} other prompts. Divergences in ${escaped(network.unit)}; chance, the network's mean output, is at ${shortNumber(protocol.chance)}.
 Network ${escaped(network.digest.slice(0, 16))}, seed ${protocol.seed}.</p>
-<nav><a href="#subjects">subjects</a> ${measures.map((measure) => `<a href="#${measure}">${measure}</a>`).join(" ")} <a href="#known">known mechanisms</a> <a href="#seeds">seeds</a> <a href="#gaps">what is missing</a> <a href="#again">again</a></nav>
+<nav><a href="#board">board</a> <a href="#subjects">subjects</a> ${measures.map((measure) => `<a href="#${measure}">${measure}</a>`).join(" ")} <a href="#known">known mechanisms</a> <a href="#seeds">seeds</a> <a href="#gaps">what is missing</a> <a href="#again">again</a></nav>
+<h2 id="board">The board</h2>${summaryTable(board, inks)}
 <h2 id="subjects">What was judged</h2>
 <p class="key">A unit is one component on one row. Coverage is the divergence with every component and the remainder out, of chance: subjects that speak of different parts of
 the network are not put in order. A bit count is of saying which units are active and how strongly, at ${protocol.precisionBits} bits each.</p>
@@ -46,8 +33,8 @@ ${measures.map((measure) => measureSection(board, measure, inks)).join("\n")}
 <h2 id="known">What is known of the mechanisms</h2>${knownTable(board)}
 <h2 id="seeds">What seeds alone do</h2>${seedsTable(board)}
 <h2 id="gaps">What is missing</h2>${gapsTable(board)}
-<h2 id="again">To make this again</h2>${commands(board, commandOf, command)}<p class="key">mechanist ${escaped(version)}; the numbers behind every figure are in this file, in the element “data”.</p>
-${embedded(board)}`;
+<h2 id="again">To make this again</h2>${commands(board, made, command)}<p class="key">mechanist ${escaped(version)}; the numbers behind every figure are in this file, in the element “data”.</p>
+${embedded(report)}`;
   return page(`${network.title}: referee's report`, COLOUR_STYLE + STYLE, body);
 }
 
@@ -60,7 +47,13 @@ function measureSection(board: Scoreboard, measure: Curve["measure"], inks: Read
 <dt>establishes</dt><dd>${escaped(text!.establishes)}</dd><dt>does not</dt><dd>${escaped(text!.doesNotEstablish)}</dd></dl>
 ${curves.length === 0 ? "" : curvePanels(board, curves, inks)}
 ${notesOf(board, measure)}
-<div class="panels">${measure === "edits" && board.edits.length > 0 ? editsPanel(board, inks) : ""}${results.map((result) => scorePanel(result, inks)).join("")}</div></section>`;
+<p class="key marks">A method's own controls: ${Object.entries(MARKS)
+    .map(
+      ([kind, path]) =>
+        `<svg width="14" height="12" viewBox="-7 -6 14 12" aria-hidden="true"><path class="mark-of-control control" d="${path}"/></svg> ${escaped(kind)}`,
+    )
+    .join(" ")}</p>
+<div class="panels">${measure === "edits" && board.edits.length > 0 ? editsPanel(board, inks) : ""}${results.map((result) => scorePanel(board, result, inks)).join("")}</div></section>`;
 }
 
 function notesOf({ notes }: Scoreboard, measure: Curve["measure"]): string {
@@ -85,10 +78,13 @@ function curvePanels(board: Scoreboard, curves: readonly Curve[], inks: Readonly
         `<figure>${curvesFigure(board, own, axis, inks)}<figcaption>${escaped(ablation!)} ablation, ${order}</figcaption></figure>`,
     );
   });
-  return `${legend([...new Set(curves.map(({ subject }) => subject))], inks)}<div class="panels">${panels.join("")}</div>`;
+  return `${legend(
+    board.subjects.filter(({ name }) => curves.some(({ subject }) => subject === name)),
+    inks,
+  )}<div class="panels">${panels.join("")}</div>`;
 }
 
-function scorePanel(result: MeasureResult, inks: ReadonlyMap<string, Ink>): string {
+function scorePanel({ subjects }: Scoreboard, result: MeasureResult, inks: ReadonlyMap<string, Ink>): string {
   const { ablation, ranking, axis, variant, minimumDetectable, tellsControlsApart, promptsNeeded } = result;
   const varied = [
     ...(ablation ? [`${ablation} ablation`] : []),
@@ -107,7 +103,7 @@ function scorePanel(result: MeasureResult, inks: ReadonlyMap<string, Ink>): stri
       : [`Differences of ${shortNumber(minimumDetectable)} would be found 4 times in 5.`]),
     ...(promptsNeeded === null ? [] : [`The precision that was asked for needs ${promptsNeeded} prompts.`]),
   ];
-  return `<figure class="scores">${scoresFigure(result, inks)}<figcaption>${escaped(varied)}${varied === "" ? "" : ". "}${notes.join(" ")}</figcaption>${differencesTable(result)}</figure>`;
+  return `<figure class="scores">${scoresFigure(result, subjects, inks)}<figcaption>${escaped(varied)}${varied === "" ? "" : ". "}${notes.join(" ")}</figcaption>${differencesTable(result)}</figure>`;
 }
 
 const STYLE = `
@@ -115,7 +111,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem } a { color: inherit } dl 
 .key { color: var(--soft); max-width: 56rem } .wide { overflow-x: auto } table { border-collapse: collapse; font-size: 13px } th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th { color: var(--soft); font-weight: normal } .mark { display: inline-block; width: .7em; height: .7em; border-radius: 50%; background: var(--c); margin-right: .4em }
 .panels { display: flex; flex-wrap: wrap; gap: 1.2rem 2rem } .panels figure { max-width: 100% } .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; list-style: none; padding: 0; font-size: 13px }
-polyline { fill: none; stroke: var(--c); stroke-width: 1.8 } circle { fill: var(--c) } .natural { stroke: var(--paper); stroke-width: 1.5 } .grid { stroke: var(--line); stroke-opacity: .6 } .chance { stroke: var(--soft); stroke-dasharray: 1 3 }
+polyline { fill: none; stroke: var(--c); stroke-width: 1.8 } circle { fill: var(--c) } .faint polyline { stroke-width: 1; stroke-opacity: .45 } .faint circle { fill-opacity: .45 } .mark-of-control { fill: none; stroke: var(--c); stroke-width: 1.2; stroke-opacity: .7 } small { color: var(--soft) } .natural { stroke: var(--paper); stroke-width: 1.5 } .grid { stroke: var(--line); stroke-opacity: .6 } .chance { stroke: var(--soft); stroke-dasharray: 1 3 }
 .band { fill: var(--c); fill-opacity: .14 } .interval { stroke: var(--c); stroke-width: 2 } .name { fill: var(--ink) } details { font-size: 13px; margin-top: .3rem } summary { color: var(--soft); cursor: pointer }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .3rem } }
 `;

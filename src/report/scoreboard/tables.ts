@@ -2,10 +2,8 @@
 import type { KnownScores, MeasureResult, Scoreboard, SubjectRow } from "../../evidence/referee/scoreboard.ts";
 import { CONTROLS } from "../../evidence/referee/scoreboard.ts";
 import { escaped, shortNumber } from "../markup.ts";
+import type { Report } from "./report.ts";
 import type { Ink } from "./colours.ts";
-
-/** Where each run lies and how it was made; empty text where that is not known. */
-export type CommandOf = (subject: string) => string;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (kind: "th" | "td", row: readonly string[]): string =>
@@ -13,9 +11,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return `<div class="wide"><table><thead><tr>${cells("th", head)}</tr></thead><tbody>${rows.map((row) => `<tr>${cells("td", row)}</tr>`).join("")}</tbody></table></div>`;
 }
 
-/** Everything that was judged, controls below the methods. */
+/** Everything that was judged: methods and yardsticks of the network, and behind a fold the controls of each method. */
 export function subjectsTable({ subjects }: Scoreboard, inks: ReadonlyMap<string, Ink>): string {
-  const rows = subjects.map((subject) => [
+  const [first, folded] = [true, false].map((whole) => subjects.filter(({ of }) => (of === undefined) === whole));
+  const rowOf = (subject: SubjectRow): string[] => [
     `<span class="${inks.get(subject.name)!.colour} mark"></span>${escaped(subject.name)}`,
     escaped(whatOf(subject)),
     granularityOf(subject),
@@ -25,21 +24,23 @@ export function subjectsTable({ subjects }: Scoreboard, inks: ReadonlyMap<string
     costOf(subject),
     shortNumber(subject.seconds),
     `${subject.executed} / ${subject.skipped}`,
-  ]);
-  return table(
-    [
-      "subject",
-      "what",
-      "units",
-      "active a row",
-      "bits a row",
-      "coverage",
-      "made in",
-      "judged in, s",
-      "measures made / not",
-    ],
-    rows,
-  );
+  ];
+  const head = [
+    "subject",
+    "what",
+    "units",
+    "active a row",
+    "bits a row",
+    "coverage",
+    "made in",
+    "judged in, s",
+    "measures made / not",
+  ];
+  const rest =
+    folded!.length === 0
+      ? ""
+      : `<details><summary>${folded!.length} controls of these methods</summary>${table(head, folded!.map(rowOf))}</details>`;
+  return table(head, first!.map(rowOf)) + rest;
 }
 
 function whatOf({ control, method, seed, digest }: SubjectRow): string {
@@ -134,7 +135,7 @@ export function gapsTable({ gaps }: Scoreboard): string {
 }
 
 /** How to do it all again. */
-export function commands({ subjects }: Scoreboard, commandOf: CommandOf, judge: string): string {
-  const lines = subjects.flatMap(({ name, control }) => (control === undefined ? [commandOf(name)] : []));
-  return `<pre>${escaped([...lines.filter((line) => line !== ""), judge].join("\n"))}</pre>`;
+export function commands({ subjects }: Scoreboard, made: Report["commands"], report: string): string {
+  const lines = subjects.flatMap(({ name }) => made[name] ?? []);
+  return `<pre>${escaped([...new Set(lines.flatMap((text) => text.split("\n"))), report].join("\n"))}</pre>`;
 }
