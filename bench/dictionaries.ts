@@ -1,8 +1,8 @@
 /**
- * `npm run science:dictionaries -- [recovery] [shrinkage] [--seeds n] [--from s] [--steps n] [--json] [--table]`: every kind of dictionary on features in superposition
+ * `npm run science:dictionaries -- [recovery] [shrinkage] [--seeds n] [--from s] [--only text] [--steps n] [--json] [--table]`: every kind of dictionary on features in superposition
  * whose directions are known, and on one feature whose shrinkage is known exactly; each seed draws directions, data and first weights anew.
  *
- * The tables go to standard output with the band over seeds (least to most), every seed in full to `docs/results/dictionaries-<experiment>.jsonl`. Controls:
+ * `--only` takes the cases whose name has that text, and adds to what is there; so does `--from` another seed than 0. The tables go to standard output with the band over seeds (least to most), every seed in full to `docs/results/dictionaries-<experiment>.jsonl`. Controls:
  * random directions of the same number, and a dictionary before any step.
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,6 +20,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     seeds: { type: "string", default: "3" },
     from: { type: "string", default: "0" },
+    only: { type: "string", default: "" },
     steps: { type: "string", default: "4000" },
     json: { type: "boolean", default: false },
     table: { type: "boolean", default: false },
@@ -47,7 +48,7 @@ const RECOVERY: readonly Case[] = [
     decoderNormInPenalty: true,
   }),
   ...both("p-annealed 0.1", "sae", { l1Coefficient: 0.1, pEnd: 0.5 }),
-  ...both("gated 0.2", "gated", { l1Coefficient: 0.2 }),
+  ...[0.2, 0.3].flatMap((l1Coefficient) => both(`gated ${l1Coefficient}`, "gated", { l1Coefficient })),
   ...[3, 6].flatMap((k) => both(`TopK ${k}`, "topk", { k })),
   ...both("BatchTopK 3", "batchtopk", { k: 3 }),
   ...both("Matryoshka 3", "matryoshka", { k: 3 }),
@@ -93,9 +94,9 @@ async function run<C extends Case>(
   const path = `docs/results/dictionaries-${name}.jsonl`;
   mkdirSync("docs/results", { recursive: true });
   if (!options.table) {
-    if (Number(options.from) === 0) writeFileSync(path, "");
+    if (Number(options.from) === 0 && options.only === "") writeFileSync(path, "");
     for (const seed of seeds) {
-      for (const one of cases) {
+      for (const one of cases.filter((any) => any.name.includes(options.only))) {
         const began = performance.now();
         const row = await measure(one, seed);
         const seconds = Math.round(performance.now() - began) / 1000;

@@ -23,7 +23,7 @@ function own(width: number): Readonly<Record<KindName, Settings>> {
   const two = (x: number): number => Number(x.toPrecision(2));
   return {
     sae: { ...scaled, l1Coefficient: two(0.1 * length) },
-    gated: { ...scaled, l1Coefficient: two(0.2 * length) },
+    gated: { ...scaled, l1Coefficient: two(0.3 * length) },
     topk: { ...scaled, ...revived },
     batchtopk: { ...scaled, ...revived },
     matryoshka: { ...scaled, ...revived },

@@ -1,6 +1,6 @@
 /**
  * Decoding where few latents of each row are on. `z W_dec` with `k` of `C` latents is `k · d_out` products a row by rows that are gathered,
- * `C · d_out` by a matrix product; the matrix product runs near the machine's peak, the gather at the speed of memory. `docs/decisions` has what
+ * `C · d_out` by a matrix product; the matrix product runs near the machine's peak, the gather at the speed of memory. `docs/decisions/013-dictionaries.md` has what
  * was measured.
  */
 import { einsum, gather, type Tensor } from "../../tensor/index.ts";

@@ -53,10 +53,7 @@ function ofOne(
     files: (stored) => {
       const all = dictionariesOf(name, stored);
       if (all.length === 1) return files(all[0]!);
-      throw new MechanistError(
-        "Refused",
-        `export ${name}: expected one dictionary, got ${all.length}; --site names one`,
-      );
+      throw new MechanistError("Refused", `export ${name}: expected one dictionary, got ${all.length}`);
     },
   };
 }
