@@ -2,7 +2,7 @@
  * Mechanist: take a trained network apart into its mechanisms, and let causal tests say which parts are real.
  *
  * Train a network (`train`) or read one (`readCheckpoint`), look inside and change it (`RunnableNetwork`, `patch`, `ablate`), take it apart
- * (`decompose`), judge the parts (`judge`), ask what they fire on (`harvest`) and how they work together (`attributionGraph`), change them
+ * (`decompose`), judge the parts (`judge`), put several ways side by side (`referee`), ask what they fire on (`harvest`) and how they work together (`attributionGraph`), change them
  * (`ablate`); below these lie the tensor layer and the engine, for methods of your own. What needs Node,
  * files for instance, is in `mechanist/node`.
  */
@@ -20,7 +20,18 @@ export { resolveTarget, TARGETS, train } from "./training/targets.ts";
 export { embeddingPower, frequencyLosses, gini, keyFrequencies } from "./training/key-frequencies.ts";
 export { type NetworkTraining, trainNetwork } from "./training/train-network.ts";
 export * from "./intervention/index.ts";
-export { componentFactors, type ComponentInfo, type Decomposition, type Masks } from "./decomposition/decomposition.ts";
+export * from "./instrument/index.ts";
+export {
+  type Carried,
+  componentFactors,
+  type ComponentInfo,
+  type Decomposition,
+  importancesOf,
+  isOfWeights,
+  type MaskedOptions,
+  type Masks,
+} from "./decomposition/decomposition.ts";
+export * from "./decomposition/activation/index.ts";
 export { type Address, formatAddress, parseAddress } from "./decomposition/address.ts";
 export {
   decompose,
@@ -33,6 +44,7 @@ export {
 } from "./decomposition/methods.ts";
 export * from "./decomposition/clustering/index.ts";
 export * from "./evidence/index.ts";
+export * from "./evidence/referee/index.ts";
 export * from "./circuit/index.ts";
 export * from "./harvest/index.ts";
 export * from "./labels/index.ts";
