@@ -107,9 +107,9 @@ const absorbing = (structure: string, l1Coefficient: number, expected: string): 
   set: structure === "hierarchy" ? {} : { structure: "pairs", correlation: 0, families: 1 },
   settings: { ...plain, C: 4, l1Coefficient },
 });
-const hedged = (correlation: number, expected: string): Cell => ({
-  name: `correlation ${correlation}`,
-  ...{ targetPreset: "hedging", method: "sae", expected, read: readHedging, set: { correlation } },
+const hedged = (set: Settings, expected: string): Cell => ({
+  name: JSON.stringify(set),
+  ...{ targetPreset: "hedging", method: "sae", expected, read: readHedging, set },
   settings: { ...plain, C: 1, l1Coefficient: 0.01, steps: 3000 },
 });
 const clustered = (C: number, k: number, expected: string): Cell => ({
@@ -153,7 +153,13 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   hedging: {
     about: "hedging (B18): one latent, two features",
     seeds: 8,
-    cells: [hedged(0, "(1, 0)"), hedged(0.5, "(.929, .369)"), hedged(-0.3, "(.966, -.26)")],
+    // What probabilities the published directions belong to is not said; here both features of a pair are as likely.
+    cells: [
+      hedged({ correlation: 0 }, "(1, 0)"),
+      hedged({ correlation: 0.5 }, "other positive; (.929, .369) at probabilities unknown"),
+      hedged({ correlation: -0.3 }, "other negative; (.966, -.26) at probabilities unknown"),
+      hedged({ structure: "hierarchy", childProbability: 0.4 }, "other positive"),
+    ],
   },
   clustering: {
     about: "only clustering (B19): 64 features in 32 dimensions, 3 draws",

@@ -66,6 +66,7 @@ export function absorption(place: Place, pairs = hierarchicalPairs(place)): Outc
   if (place.directions === undefined) return { missing: "needs components of one direction each" };
   if (pairs.length === 0) return { missing: "no feature is known that is there only where another is" };
   const nearest = nearestComponents(place);
+  if (nearest.length === 0) return { missing: "no component acts" };
   const ratioOf = (parent: number, child: number, children: readonly number[]): number => {
     const z = strengthOf(place, nearest[parent]!.component);
     const on = (feature: number, row: number): boolean => truth.strengths[feature * place.rows + row] !== 0;

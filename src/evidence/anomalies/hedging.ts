@@ -49,6 +49,7 @@ export function hedging(place: Place): Outcome<HedgingDetails> {
   const inOneFamily = (i: number, j: number): boolean =>
     truth.families.some(({ members }) => members.includes(i) && members.includes(j));
   const nearest = nearestComponents(place);
+  if (nearest.length === 0) return { missing: "no component acts" };
   const looked: { feature: number; other: number; correlation: number; own: number; mixed: number }[] = [];
   const apart: number[] = [];
   for (const { feature: i, component } of nearest) {

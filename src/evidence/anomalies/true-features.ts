@@ -97,15 +97,22 @@ export interface FeatureMatch {
 /** A component has a feature's direction from here on (splitting: Bricken et al. 2023 look at clusters of such latents). */
 export const SAME_DIRECTION = 0.9;
 
-/** For each feature the component of the nearest direction. Components that act with both signs may point the other way. */
+/**
+ * For each feature the component of the nearest direction, of those that act on some row. Components that act with both signs may point the other
+ * way. None where no component acts.
+ */
 export function nearestComponents(place: Place): FeatureMatch[] {
-  const { truth, directions, width, C } = place;
+  const { truth, directions, width, C, z, rows } = place;
   if (truth === undefined || directions === undefined) return [];
   const signed = hasBothSigns(place);
+  const acting = Array.from({ length: C }, (_, c) => c).filter((c) =>
+    z.subarray(c * rows, (c + 1) * rows).some((strength) => strength !== 0),
+  );
+  if (acting.length === 0) return [];
   return Array.from({ length: truth.count }, (_, feature) => {
     const own = truth.directions.subarray(feature * width, (feature + 1) * width);
-    let best = { feature, component: 0, cosine: -Infinity };
-    for (let c = 0; c < C; c++) {
+    let best = { feature, component: acting[0]!, cosine: -Infinity };
+    for (const c of acting) {
       const raw = dot(own, directions.subarray(c * width, (c + 1) * width));
       const cosine = signed ? Math.abs(raw) : raw;
       if (cosine > best.cosine) best = { feature, component: c, cosine };

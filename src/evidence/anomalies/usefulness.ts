@@ -2,7 +2,7 @@
  * Usefulness beside a plain linear probe: does what components say of an input tell a concept as well as the activation itself does, where the
  * probe was learnt and where the data have changed? (Kantamneni et al. 2025; Smith et al. 2025.)
  */
-import { fitClassifier, type Labelled } from "../../instrument/classifier.ts";
+import { fitClassifier, type LabelledRows } from "../../instrument/classifier.ts";
 import { foldIn, type Key, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
 import { type Measure, meanOf, type Outcome } from "./measure.ts";
 import { type Place, strengthOf } from "./place.ts";
@@ -121,7 +121,7 @@ interface Part {
 
 async function scoresOf(learning: Part, judging: readonly Part[], key: Key): Promise<ProbeScores[]> {
   const chosen = mostDifferent(learning);
-  const on = async (read: (part: Part) => Labelled["x"]): Promise<number[]> => {
+  const on = async (read: (part: Part) => LabelledRows["x"]): Promise<number[]> => {
     const classifier = await fitClassifier(labelled(learning, read(learning)), { kind: "ridge", key });
     return judging.map((part) => auroc(differences(classifier.scores(read(part))), labelsOf(part)));
   };
@@ -141,14 +141,14 @@ async function shuffledAuroc(learning: Part, judging: Part, key: Key): Promise<n
 
 const labelsOf = ({ concept, from, to }: Part): number[] => Array.from(concept).slice(from, to);
 
-const labelled = (part: Part, x: Labelled["x"]): Labelled => ({ x, labels: labelsOf(part), classes: 2 });
+const labelled = (part: Part, x: LabelledRows["x"]): LabelledRows => ({ x, labels: labelsOf(part), classes: 2 });
 
-const values = ({ place: { x, width }, from, to }: Part): Labelled["x"] => ({
+const values = ({ place: { x, width }, from, to }: Part): LabelledRows["x"] => ({
   columns: width,
   data: x.subarray(from * width, to * width),
 });
 
-function strengths({ place, from, to }: Part, components: readonly number[]): Labelled["x"] {
+function strengths({ place, from, to }: Part, components: readonly number[]): LabelledRows["x"] {
   const data = new Float32Array((to - from) * components.length);
   components.forEach((c, i) => {
     const z = strengthOf(place, c);
