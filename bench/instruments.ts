@@ -10,7 +10,7 @@ import { type NamedValues, values } from "../src/engine/index.ts";
 import { anisotropy } from "../src/instrument/anisotropy.ts";
 import { attentionRollout } from "../src/instrument/attention-rollout.ts";
 import { meanCanonicalCorrelation } from "../src/instrument/canonical-correlation.ts";
-import type { Labelled, ProbeKind } from "../src/instrument/classifier.ts";
+import type { LabelledRows, ProbeKind } from "../src/instrument/classifier.ts";
 import { erased, leastSquaresErasure } from "../src/instrument/concept-erasure.ts";
 import { descriptionLengthProbe } from "../src/instrument/description-length-probe.ts";
 import { directLogitAttribution } from "../src/instrument/direct-logit-attribution.ts";
@@ -233,7 +233,7 @@ async function erasures(seed: number): Promise<Measures> {
   const labels = Array.from(randomBits(foldIn(keyFromSeed(seed), "label"), n), (bits) => bits % 2);
   const direction = randomNormal(foldIn(keyFromSeed(seed), "direction"), d);
   const x = changed(gaussian(seed, "noise", n, d), (v, i) => v + 2 * labels[Math.floor(i / d)]! * direction[i % d]!);
-  const data: Labelled = { x, labels, classes: 2 };
+  const data: LabelledRows = { x, labels, classes: 2 };
   const erasure = leastSquaresErasure(data);
   const asked = { kind: "logistic", key: keyFromSeed(seed) } as const;
   const before = await probe(data, asked, loop);

@@ -44,7 +44,27 @@ export {
 } from "./decomposition/methods.ts";
 export * from "./decomposition/clustering/index.ts";
 export * from "./evidence/index.ts";
-export * from "./evidence/referee/index.ts";
+export {
+  type Case,
+  type MeasureResult,
+  type ParadigmCard,
+  paradigmCard,
+  PREDICTIONS,
+  referee,
+  type RefereeOptions,
+  type Scoreboard,
+  type Subject,
+  type SubjectRow,
+} from "./evidence/referee/index.ts";
+export {
+  ANOMALIES,
+  anomalies,
+  type AnomaliesReport,
+  type AnomalyData,
+  type AnomalyName,
+  type AnomalyOptions,
+  type AnomalyReport,
+} from "./evidence/anomalies/index.ts";
 export * from "./circuit/index.ts";
 export * from "./harvest/index.ts";
 export * from "./labels/index.ts";

@@ -30,7 +30,7 @@ import { columnMeans, pickedRows, rowCount } from "./activations.ts";
 export type ProbeKind = "ridge" | "logistic" | { readonly hidden: number };
 
 /** Rows with a class each. */
-export interface Labelled {
+export interface LabelledRows {
   readonly x: Rows;
   /** From 0 to `classes` - 1. */
   readonly labels: ArrayLike<number>;
@@ -58,7 +58,7 @@ const FEW = 40;
 const LOOKS = 10;
 
 /** @throws `BadArgument` where labels and rows do not fit */
-export function expectLabelled({ x, labels, classes }: Labelled): void {
+export function expectLabelled({ x, labels, classes }: LabelledRows): void {
   if (rowCount(x) !== labels.length) {
     throw new MechanistError("BadArgument", `probe: expected ${rowCount(x)} labels, got ${labels.length}`);
   }
@@ -74,7 +74,7 @@ export function expectLabelled({ x, labels, classes }: Labelled): void {
 
 /** Learns from labelled rows. */
 export async function fitClassifier(
-  data: Labelled,
+  data: LabelledRows,
   options: ClassifierOptions,
   loop: LoopOptions = {},
 ): Promise<Classifier> {
@@ -102,7 +102,7 @@ function standard(x: Rows): { readonly mean: Float64Array; readonly scale: numbe
 const RIDGE = 1e-3;
 
 /** `(XᵀX + λI)⁻¹ XᵀY` for one-hot Y, with an intercept. */
-function ridge({ x, labels, classes }: Labelled): NamedValues {
+function ridge({ x, labels, classes }: LabelledRows): NamedValues {
   const [n, d] = [rowCount(x), x.columns];
   const X = Matrix.from1DArray(n, d, x.data as unknown as number[]);
   const shares = new Float64Array(classes);
@@ -117,7 +117,7 @@ function ridge({ x, labels, classes }: Labelled): NamedValues {
 
 /** AdamW on the cross-entropy; of the states on the way the one that does best on rows set aside. */
 async function descended(
-  { x, labels, classes }: Labelled,
+  { x, labels, classes }: LabelledRows,
   kind: Exclude<ProbeKind, "ridge">,
   { key, steps = 1000, batch = 256, learningRate = 0.01 }: ClassifierOptions,
   loop: LoopOptions,

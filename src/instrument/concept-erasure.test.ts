@@ -6,13 +6,13 @@ import { logitDifference } from "../intervention/metrics.ts";
 import { handCodedInduction } from "../network/compiled/induction.ts";
 import { RunnableNetwork, tokenValues } from "../network/run.ts";
 import { foldIn, keyFromSeed, randomBits, randomNormal } from "../tensor/index.ts";
-import type { Labelled } from "./classifier.ts";
+import type { LabelledRows } from "./classifier.ts";
 import { directionalAblation, erased, erasureHook, leastSquaresErasure } from "./concept-erasure.ts";
 import { probe } from "./probe.ts";
 import { rowCount } from "./activations.ts";
 
 /** Classes whose means differ, in uneven and mixed noise. */
-function classesApart(n: number, d: number, classes: number, seed: number): Labelled {
+function classesApart(n: number, d: number, classes: number, seed: number): LabelledRows {
   const key = keyFromSeed(seed);
   const labels = Array.from(randomBits(foldIn(key, "label"), n), (bits) => bits % classes);
   const means = randomNormal(foldIn(key, "means"), classes * d);

@@ -9,7 +9,7 @@ import type { RunHook, RunnableNetwork } from "../network/run.ts";
 import { axisSize, contract, relabel, sub, type Tensor, constant } from "../tensor/index.ts";
 import type { Rows } from "../training/linear-regression.ts";
 import { centred, columnMeans, rowCount } from "./activations.ts";
-import { expectLabelled, type Labelled } from "./classifier.ts";
+import { expectLabelled, type LabelledRows } from "./classifier.ts";
 import type { Finding } from "./finding.ts";
 import { lengthOf } from "./random-directions.ts";
 
@@ -32,7 +32,7 @@ const ROUNDING = 1e-10;
  *
  * @throws `BadArgument` for labels that do not fit
  */
-export function leastSquaresErasure(data: Labelled): Erasure {
+export function leastSquaresErasure(data: LabelledRows): Erasure {
   expectLabelled(data);
   const { x, labels, classes } = data;
   const [n, d] = [rowCount(x), x.columns];

@@ -5,7 +5,7 @@
 import { foldIn, type Key, randomPermutation } from "../tensor/index.ts";
 import type { LoopOptions } from "../training/loop.ts";
 import { pickedRows, rowCount } from "./activations.ts";
-import { type ClassifierOptions, crossEntropyOf, fitClassifier, type Labelled } from "./classifier.ts";
+import { type ClassifierOptions, crossEntropyOf, fitClassifier, type LabelledRows } from "./classifier.ts";
 import type { Finding } from "./finding.ts";
 import { controlLabels } from "./probe.ts";
 
@@ -32,7 +32,7 @@ export interface DescriptionLengthOptions extends Omit<ClassifierOptions, "kind"
 
 /** Measures the labels, and the control task's. */
 export async function descriptionLengthProbe(
-  data: Labelled,
+  data: LabelledRows,
   options: DescriptionLengthOptions,
   loop: LoopOptions = {},
 ): Promise<DescriptionLengthProbe> {
@@ -51,13 +51,13 @@ export async function descriptionLengthProbe(
 }
 
 async function onlineCode(
-  data: Labelled,
+  data: LabelledRows,
   { kind = "logistic", key, ...rest }: DescriptionLengthOptions,
   loop: LoopOptions,
 ): Promise<OnlineCode> {
   const n = rowCount(data.x);
   const order = randomPermutation(foldIn(key, "order"), n);
-  const part = (from: number, to: number): Labelled => {
+  const part = (from: number, to: number): LabelledRows => {
     const rows = order.slice(from, to);
     return { x: pickedRows(data.x, rows), labels: rows.map((row) => data.labels[row]!), classes: data.classes };
   };

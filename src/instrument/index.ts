@@ -39,7 +39,13 @@ export { type HeadCircuits, headCircuits, type HeadPlace, headsOf } from "./atte
 export { composition, type CompositionRow, compositionScores, type CompositionTable } from "./composition-scores.ts";
 export { type CopyingRow, copyingScores, type CopyingTable, eigenvalueCopying } from "./copying-score.ts";
 export { skipTrigramError, type SkipTrigramRow, type SkipTrigramTable, skipTrigramWeight } from "./skip-trigram.ts";
-export { type Classifier, type ClassifierOptions, fitClassifier, type Labelled, type ProbeKind } from "./classifier.ts";
+export {
+  type Classifier,
+  type ClassifierOptions,
+  fitClassifier,
+  type LabelledRows,
+  type ProbeKind,
+} from "./classifier.ts";
 export {
   controlLabels,
   type LabelOf,

@@ -4,7 +4,7 @@ import { values } from "../engine/index.ts";
 import { mlp } from "../network/mlp.ts";
 import { RunnableNetwork } from "../network/run.ts";
 import { foldIn, keyFromSeed, randomNormal, randomUniform } from "../tensor/index.ts";
-import { crossEntropyOf, fitClassifier, type Labelled, type ProbeKind } from "./classifier.ts";
+import { crossEntropyOf, fitClassifier, type LabelledRows, type ProbeKind } from "./classifier.ts";
 import { descriptionLengthProbe } from "./description-length-probe.ts";
 import { spreadOf } from "./finding.ts";
 import { controlLabels, probe, probeAt } from "./probe.ts";
@@ -13,7 +13,7 @@ const key = keyFromSeed(1);
 const threads = { threads: 1 };
 
 /** Two classes on either side of a plane. */
-function halves(n: number, columns: number, seed: number): Labelled {
+function halves(n: number, columns: number, seed: number): LabelledRows {
   const data = Float64Array.from(randomNormal(keyFromSeed(seed), n * columns));
   return {
     x: { columns, data },

@@ -14,7 +14,7 @@ import {
   type ClassifierOptions,
   expectLabelled,
   fitClassifier,
-  type Labelled,
+  type LabelledRows,
   type ProbeKind,
 } from "./classifier.ts";
 import { type Finding, spreadOf } from "./finding.ts";
@@ -52,12 +52,12 @@ const LIMITS =
   "that the network uses what can be read: erase or patch it to learn that. Without selectivity, not even that it is there rather than memorised";
 
 /** Trains a probe and tests it. */
-export async function probe(data: Labelled, options: ProbeOptions, loop: LoopOptions = {}): Promise<ProbeResult> {
+export async function probe(data: LabelledRows, options: ProbeOptions, loop: LoopOptions = {}): Promise<ProbeResult> {
   expectLabelled(data);
   const { types, key, heldOut = "rows", kind = "logistic" } = options;
   const { train, test } = splitRows(rowCount(data.x), foldIn(key, "split"), heldOut === "types" ? types : undefined);
   const accuracy = async (labels: ArrayLike<number>): Promise<number> => {
-    const part = (rows: readonly number[]): Labelled => ({
+    const part = (rows: readonly number[]): LabelledRows => ({
       x: pickedRows(data.x, rows),
       labels: rows.map((row) => labels[row]!),
       classes: data.classes,

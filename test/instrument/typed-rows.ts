@@ -2,13 +2,13 @@
  * Rows of types that come as often as words do, each type with a random vector and a class (`benchmarks.md` B22): what can be read of the class is
  * memorised type by type where `signal` is 0, and a rule where it is 1.
  */
-import type { Labelled } from "../../src/instrument/classifier.ts";
+import type { LabelledRows } from "../../src/instrument/classifier.ts";
 import { foldIn, keyFromSeed, randomBits, randomNormal, randomUniform } from "../../src/tensor/index.ts";
 
 const [TYPES, CLASSES, COLUMNS] = [400, 5, 64];
 
 /** @param signal how many times the vector of its class is added to a type's own */
-export function typedRows(signal: number, rows: number, seed: number): Labelled & { readonly types: number[] } {
+export function typedRows(signal: number, rows: number, seed: number): LabelledRows & { readonly types: number[] } {
   const key = keyFromSeed(seed);
   const classOf = Array.from(randomBits(foldIn(key, "class"), TYPES), (bits) => bits % CLASSES);
   const own = randomNormal(foldIn(key, "own"), TYPES * COLUMNS);
