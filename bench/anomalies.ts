@@ -87,8 +87,8 @@ function readComposition(place: Place): Numbers {
 
 const readClustering =
   (active: number) =>
-  (place: Place, seed: number): Numbers => {
-    const found = onlyClustering(place, active, seed);
+  async (place: Place, seed: number): Promise<Numbers> => {
+    const found = await onlyClustering(place, active, { threads: 1, seed });
     if (!isFound(found)) return { missing: found.missing };
     const { own, clusters, truth, random, ownEncoder } = found.details;
     return { ...numberOr(found), own, clusters, truth, random, ownEncoder, alive: alive(place) };

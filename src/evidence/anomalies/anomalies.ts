@@ -97,7 +97,7 @@ export async function anomalies(
     seedInconsistency: (place) =>
       seedInconsistency([place, ...others.flatMap((other) => at(other, place) ?? [])], seed),
     randomNetwork: (place) => randomNetwork(own, place, atRandom, seed),
-    onlyClustering: (place) => onlyClustering(place, undefined, seed),
+    onlyClustering: (place) => onlyClustering(place, undefined, { ...placement, seed }),
     usefulness: (place) => usefulness(place, at(moved, place), seed),
   };
   const found: Partial<Record<AnomalyName, AnomalyReport>> = {};

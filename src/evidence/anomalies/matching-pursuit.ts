@@ -1,5 +1,11 @@
 /** Matching pursuit (Mallat & Zhang 1993): one encoder for every dictionary, so that dictionaries are compared and not encoders. */
-import type { DenseRows } from "./k-means.ts";
+
+/** Rows of numbers. */
+export interface DenseRows {
+  readonly rows: number;
+  readonly width: number;
+  readonly data: Float32Array;
+}
 
 /**
  * The squared error of rows written with so many directions each, chosen one after another: the one that the rest points along most, by as much

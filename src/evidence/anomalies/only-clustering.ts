@@ -3,16 +3,18 @@
  * components' own directions. Methods with encoders, sizes or sparsities of their own would be compared in those.
  */
 import { randomDirections } from "../../instrument/random-directions.ts";
-import { foldIn, keyFromSeed } from "../../tensor/index.ts";
-import { type DenseRows, kMeans, ROUNDS } from "./k-means.ts";
-import { pursuitError } from "./matching-pursuit.ts";
+import { clusters } from "../../decomposition/baselines/clusters.ts";
+import { Fitting } from "../../decomposition/baselines/fitting.ts";
+import type { CompileOptions } from "../../engine/index.ts";
+import { foldIn, type Key, keyFromSeed } from "../../tensor/index.ts";
+import { type DenseRows, pursuitError } from "./matching-pursuit.ts";
 import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf, unitRows } from "./place.ts";
 
 export const ONLY_CLUSTERING: Measure = {
   title: "is it only clustering?",
   formula:
-    "FVU of the components' directions / FVU of as many k-means centres, both by matching pursuit with the components' mean number active, on rows that were not clustered",
+    "FVU of the components' directions / FVU of as many k-means centres (plain or spherical, the better), both by matching pursuit with the components' mean number active, on rows that were not clustered",
   source: "Mechanist, after the clustering hypothesis of sparse dictionaries; matching pursuit: Mallat & Zhang 1993",
   unit: "ratio, 1: no better than clustering",
   reduction: "over the second half of the rows",
@@ -37,18 +39,25 @@ export interface OnlyClusteringDetails {
 }
 
 /** Multiplications at most: some seconds. */
-const WORK = 4e9;
+const WORK = 4e10;
+/** Of k-means. */
+const STEPS = 100;
+const RESTARTS = 3;
 const FEWEST_ROWS_A_CLUSTER = 4;
 const MOST_ACTIVE = 64;
 
 /** @param active directions a row; the mean number of components that act unless given */
-export function onlyClustering(place: Place, active?: number, seed = 0): Outcome<OnlyClusteringDetails> {
+export async function onlyClustering(
+  place: Place,
+  active?: number,
+  { seed = 0, ...placement }: CompileOptions & { readonly seed?: number } = {},
+): Promise<Outcome<OnlyClusteringDetails>> {
   const { directions, truth, width } = place;
   if (directions === undefined) return { missing: "needs components of one direction each" };
   const acting = Array.from({ length: place.C }, (_, c) => c).filter((c) => strengthOf(place, c).some((z) => z !== 0));
   const size = acting.length;
   if (size === 0) return { missing: "no component acts" };
-  const half = Math.min(Math.floor(place.rows / 2), Math.floor(WORK / (size * width * ROUNDS)));
+  const half = Math.min(Math.floor(place.rows / 2), Math.floor(WORK / (size * width * STEPS)));
   if (half < FEWEST_ROWS_A_CLUSTER * size) {
     const wanted = FEWEST_ROWS_A_CLUSTER * size;
     return {
@@ -65,7 +74,7 @@ export function onlyClustering(place: Place, active?: number, seed = 0): Outcome
   }
   const key = foldIn(keyFromSeed(seed), "only clustering");
   const [learning, judging] = halves(place, half);
-  const centres = unitRows(kMeans(learning, size, foldIn(key, "k-means")), width);
+  const centres = await bothCentres(learning, size, foldIn(key, "k-means"), placement);
   const own = Float32Array.from(acting.flatMap((c) => Array.from(directionOf(directions, width, c))));
   const drawn = randomDirections(foldIn(key, "random"), size, width);
   const variance = squaresAboutMean(judging);
@@ -74,7 +83,7 @@ export function onlyClustering(place: Place, active?: number, seed = 0): Outcome
     size,
     active: kept,
     own: unexplained(own),
-    clusters: unexplained(centres),
+    clusters: Math.min(...centres.map(unexplained)),
     truth: truth === undefined ? null : unexplained(truth.directions),
     random: unexplained(Float32Array.from(drawn.flatMap((u) => Array.from(u)))),
     ownEncoder: ownError(place, half) / variance,
@@ -87,6 +96,22 @@ export function onlyClustering(place: Place, active?: number, seed = 0): Outcome
     counted: "rows",
     details,
   };
+}
+
+/** The centres of plain and of spherical k-means, as directions. */
+async function bothCentres(
+  { rows, width, data }: DenseRows,
+  count: number,
+  key: Key,
+  placement: CompileOptions,
+): Promise<Float32Array[]> {
+  const found: Float32Array[] = [];
+  for (const spherical of [false, true]) {
+    const how = { count, spherical, steps: STEPS, restarts: RESTARTS };
+    const { centres } = await clusters({ data, count: rows, width }, how, key, new Fitting(placement));
+    found.push(unitRows(Float32Array.from(centres), width));
+  }
+  return found;
 }
 
 function halves({ x, width }: Place, rows: number): readonly [DenseRows, DenseRows] {
