@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.js bench/scoreboard.ts [--target tms] [--preset default] [--methods a,b,…] [--seed s] [--seeds n] [--prompts n] [--repeats n] [--out name]`:
+ * `node scripts/run.js bench/scoreboard.ts [--target tms] [--preset default] [--methods a,b,…] [--seed s] [--steps n] [--methodSteps n] [--seeds n] [--prompts n] [--repeats n] [--out name]`:
  * a network is trained and taken apart by each method with its default settings, with so many seeds, and all are put before the referee. Each score is a line of
  * `docs/results/scoreboard-<name>.jsonl`, failed ones too. With `--repeats` the board is made so many times on prompts of other seeds, to see how often two lie within
  * the band that one of them gives: it should be 95 times in 100.
@@ -14,6 +14,9 @@ const { values } = parseArgs({
   options: {
     target: { type: "string", default: "tms" },
     preset: { type: "string", default: "default" },
+    /** Optimiser steps of the network and of the methods that take any; those of their presets unless given. */
+    steps: { type: "string" },
+    methodSteps: { type: "string" },
     methods: { type: "string", default: "spd,sae,topk,neurons,rotation,pca,svd,random" },
     seed: { type: "string", default: "0" },
     seeds: { type: "string", default: "1" },
@@ -25,7 +28,8 @@ const { values } = parseArgs({
 });
 
 const options = { threads: Number(values.threads), ...(values.prompts && { prompts: Number(values.prompts) }) };
-const document = resolveTarget(values.target, { preset: values.preset, set: { seed: Number(values.seed) } });
+const set = { seed: Number(values.seed), ...(values.steps && { steps: Number(values.steps) }) };
+const document = resolveTarget(values.target, { preset: values.preset, set });
 const target = targetNamed(values.target);
 const { settings } = document;
 const trained = await train(document, options);
@@ -36,7 +40,9 @@ for (const method of values.methods.split(",")) {
   for (let seed = 0; seed < Number(values.seeds); seed++) {
     const began = performance.now();
     try {
-      const resolved = resolveMethod(method, { target: document, set: { seed } });
+      const own = resolveMethod(method, { target: document, set: { seed } });
+      const steps = values.methodSteps && own.settings.steps > 0 ? { steps: Number(values.methodSteps) } : {};
+      const resolved = resolveMethod(method, { target: document, set: { seed, ...steps } });
       const found = await decompose(resolved, trained.weights, options);
       const decomposition = methodNamed(method).open(resolved, trained.weights, found.components);
       const cost = { steps: resolved.settings.steps, seconds: (performance.now() - began) / 1000 };
@@ -54,6 +60,7 @@ const source = { batch: (batch: number) => target.batch("data", settings, batch)
 const about = { title, digest: "", source, known: target.known?.(settings) };
 const board = await referee(subjects, about, options);
 report(board);
+console.log(`${board.subjects.length} subjects, ${board.seconds.toFixed(0)} s`);
 
 const repeats = Number(values.repeats);
 if (repeats > 1) {
@@ -62,16 +69,24 @@ if (repeats > 1) {
   coverage(boards);
 }
 
+function rounded(x: number): number {
+  return Number(x.toPrecision(4));
+}
+
 function report({ subjects: rows, measures, protocol, gaps }: Scoreboard): void {
   mkdirSync("docs/results", { recursive: true });
   const file = `docs/results/scoreboard-${values.out ?? values.target}.jsonl`;
+  // Controls of methods are on the board; written down are those of the network.
+  const shown = rows.filter(({ of }) => of === undefined || of === "oracle").map(({ name }) => name);
   for (const { id, scores, ranks, tellsControlsApart } of measures) {
-    for (const { subject, value, interval, band, n } of scores) {
+    for (const { subject, value, interval, band, n } of scores.filter((one) => shown.includes(one.subject))) {
       const { control, size, units, coverage: part, cost } = rows.find(({ name }) => name === subject)!;
       const line = {
-        ...{ network: title, measure: id, subject, ...(control && { control }), value, interval, band, n },
+        ...{ network: title, measure: id, subject, ...(control && { control }) },
+        ...{ value: rounded(value), interval: interval.map(rounded), band: rounded(band), n },
         ...{ rank: ranks.find((one) => one.subject === subject)?.rank ?? null, tellsControlsApart },
-        ...{ units, size, coverage: part, matchedSize: protocol.matchedSize, ...(cost && { cost }) },
+        ...{ units, size: rounded(size), coverage: rounded(part), matchedSize: rounded(protocol.matchedSize) },
+        ...(cost && { cost: { ...cost, ...(cost.seconds !== undefined && { seconds: rounded(cost.seconds) }) } }),
       };
       appendFileSync(file, `${JSON.stringify(line)}\n`);
     }
