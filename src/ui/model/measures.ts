@@ -83,6 +83,14 @@ export const MEASURES: readonly Measure[] = [
     leavesOpen: "anything about single components",
   },
   {
+    name: "explainedVariance",
+    label: "explained variance",
+    decimals: 4,
+    unit: "part of the variance at the hook points that are written, mean over them; predicting the mean scores 0",
+    establishes: "all components together copy the activations so well",
+    leavesOpen: "what the network does with them: a small part of the variance may carry all of the effect",
+  },
+  {
     name: "faithfulness",
     label: "faithfulness",
     unit: "mean squared error over the entries of all matrices",
@@ -107,6 +115,7 @@ export function measuresOf(numbers: Readonly<Record<string, number | undefined>>
           unit: measure.unit.replace("mean squared error of the output", `divergence in ${unit} a position`),
         };
   return MEASURES.filter(({ name }) => !judged || numbers[name] !== undefined)
+    .filter(({ name }) => judged || name !== "explainedVariance")
     .filter(({ name }) => name !== "unmaskedRecon" || numbers.targetCiError === undefined)
     .map(inUnit);
 }

@@ -1,0 +1,9 @@
+/** Which runs have a picture of their mechanisms. */
+import type { RunRecord } from "../../run/document.ts";
+
+/** Those of networks of features: the network itself, and parts of its weights with importances of their own. Elsewhere tensors are shown. */
+export function isPictured(run: Pick<RunRecord, "kind" | "document">): boolean {
+  if (!("method" in run.document)) return run.document.target === "tms";
+  const { target, settings } = run.document;
+  return target.target === "tms" && "importanceMinimality" in settings;
+}
