@@ -9,7 +9,6 @@ import { RunFolder } from "../run/folder.ts";
 import { effectiveStatus } from "../run/process.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { Checkpoint } from "../training/loop.ts";
-import { weightsIn } from "../training/optimise.ts";
 import { describeRun, rate } from "./describe-run.ts";
 import { decomposeDocumentOf, fromFile, trainDocumentOf } from "./documents.ts";
 import { interruptible } from "./interrupt.ts";
@@ -29,6 +28,7 @@ export interface DecomposeOptions extends RunOptions {
 }
 
 export async function decomposeCommand(given: string, options: DecomposeOptions, terminal: Terminal): Promise<void> {
+  const { importOne } = await import("./import-components.ts");
   const run = await interruptible(terminal, ({ signal }) =>
     options.from === undefined
       ? decomposeOne(given, options, terminal, signal)
@@ -49,37 +49,6 @@ export async function decomposeOne(
   const begun = await startOrResume(await findRun(given), options, terminal);
   if ("document" in begun) await decomposeInto(begun.run, begun, { ...begun, signal, terminal });
   return begun.run;
-}
-
-/** A run of components that were made elsewhere, judged as any other. */
-async function importOne(
-  network: string,
-  options: DecomposeOptions & { readonly from: string },
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<RunFolder> {
-  const { resume, preset, config, set, steps, seed } = options;
-  if (resume || [preset, config, set, steps, seed].some((given) => given !== undefined))
-    throw new MechanistError(
-      "BadArgument",
-      "--from: expected neither --resume nor settings, which the folder has, got some",
-    );
-  const source = await findRun(network);
-  const { subjectFromPublished } = await import("./published.ts");
-  const weights = await trainedWeights(source);
-  const { document, checkpoint } = await subjectFromPublished(options.from, await trainDocumentOf(source), weights);
-  const placement = placementFrom(options);
-  const run = await newDecomposition(source, { document, weights }, options.out, placement);
-  await record(run, { ...placement, signal, terminal }, async (loop) => {
-    await loop.onCheckpoint?.(checkpoint);
-    terminal.working("judging");
-    const verdict = await judge(
-      { document, weights, components: weightsIn(checkpoint.tensors) },
-      { ...placement, signal },
-    );
-    return { value: verdict, result: { steps: checkpoint.step, stepsPerSecond: null, ...plain(verdict) } };
-  });
-  return run;
 }
 
 /** What a decomposition starts from. */

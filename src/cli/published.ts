@@ -12,6 +12,7 @@ import { interpret } from "../engine/index.ts";
 import { type NamedValues, values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
+import { pickleRefusal } from "../file/pickle.ts";
 import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
 import { type Network, weightInputs, withSites } from "../network/network.ts";
 import { findRun } from "../run/runs.ts";
@@ -27,22 +28,36 @@ import { readYaml } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 const CONFIG = "final_config.yaml";
+/** The layout of the SPD repository, by the name that `--format` has for it. */
+const SPD = "spd";
+
+/** Whether a folder is of that layout. */
+export function isPublished(path: string): boolean {
+  return existsSync(join(path, CONFIG));
+}
 
 export async function exportCommand(
   given: string,
-  { out }: CommonOptions & { readonly out: string },
+  { out, format }: CommonOptions & { readonly out: string; readonly format?: string },
   terminal: Terminal,
 ): Promise<void> {
   const run = await findRun(given);
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);
   const opened = methodNamed(document.method).open(document, weights, weightsIn(tensors));
-  if (!("importance" in document.settings)) {
-    const wanted = "a decomposition into subcomponents of weights";
-    throw new MechanistError("BadArgument", `export: expected ${wanted}, got ${run.name} by ${document.method}`);
-  }
   if (existsSync(out) && (await readdir(out)).length > 0)
     throw new MechanistError("BadArgument", `${out}: expected a new or empty folder, got one with files in it`);
+  if (!("importance" in document.settings)) {
+    const { exportDictionaries, exportText } = await import("./dictionary-files.ts");
+    const name = `${run.name} by ${document.method}`;
+    const written = await exportDictionaries(name, { document, weights }, opened, { out, ...(format && { format }) });
+    terminal.document("export", { run: run.name, path: resolve(out), step, ...written });
+    terminal.print(exportText(run.name, step, out, written.files));
+    return;
+  }
+  if (format !== undefined && format !== SPD) {
+    throw new MechanistError("BadArgument", `export: expected --format ${SPD} for ${document.method}, got ${format}`);
+  }
   const settings = document.settings as unknown as ParameterSettings;
   const { network, sites } = opened;
   const slots = slotsOf(sites, opened.values);
@@ -57,7 +72,7 @@ export async function exportCommand(
   await mkdir(out, { recursive: true });
   await writeAtomic(join(out, file), writeSafetensors(state, { format: "pt" }));
   await writeAtomic(join(out, CONFIG), stringify(config));
-  terminal.document("export", { run: run.name, path: resolve(out), step, files: [CONFIG, file] });
+  terminal.document("export", { run: run.name, path: resolve(out), step, format: SPD, files: [CONFIG, file] });
   terminal.print(`${run.name} at step ${step}: ${shownPath(join(out, CONFIG))}, ${shownPath(join(out, file))}`);
 }
 
@@ -122,11 +137,7 @@ async function stateIn(folder: string): Promise<string> {
   const pickle = newest(".pth");
   if (pickle === undefined)
     throw new MechanistError("MissingFile", `${folder}: expected model_<step>.safetensors, got none`);
-  const program = `import torch; from safetensors.torch import save_file; save_file({k: v.contiguous() for k, v in torch.load("${pickle}", weights_only=True).items()}, "${pickle.replace(/\.pth$/, ".safetensors")}")`;
-  throw new MechanistError(
-    "BadFile",
-    `${join(folder, pickle)}: expected safetensors, got a pickle, which is not read here; in Python: ${program}`,
-  );
+  throw pickleRefusal(join(folder, pickle), pickle);
 }
 
 /** A matrix may differ by this, of its largest number, and be the same. */

@@ -10,7 +10,7 @@ import { jumpReluSettings, trainingFields } from "../dictionary/settings.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
 import { latentCount } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
-import { type PointPair, pointPairs, STREAM_INPUTS } from "../transcoder/pairs.ts";
+import { pairObjection, type PointPair, pointPairs, STREAM_INPUTS } from "../transcoder/pairs.ts";
 import { crossLayerCoder, crossLayerWeights } from "./cross-layer.ts";
 import { type CrossLayerTrainingSettings, crossLayerTraining, type PlacedLayer } from "./training.ts";
 
@@ -102,7 +102,10 @@ const presets: Readonly<Record<string, Preset>> = {
 export const cltMethod: Method = {
   summary: "cross-layer transcoder: sparse latents that read at one layer and write at it and all later ones",
   schema: cltSettings,
-  objection: () => undefined,
+  objection: ({ target, settings }) => {
+    const found = targetNamed(target);
+    return pairObjection(found.network(settings), (size) => found.batch("data", settings, size));
+  },
   presets: () => presets,
   check: (document) => void layersOf(document),
   run: async (document, weights, options) => {

@@ -12,6 +12,7 @@ import { l1Fields, trainingFields } from "../dictionary/settings.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
 import { latentCount } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
+import { rowCounts } from "../transcoder/pairs.ts";
 import { crosscoderCoder, type CrosscoderShape, crosscoderWeights } from "./crosscoder.ts";
 import { type CrosscoderTrainingSettings, crosscoderTraining } from "./training.ts";
 
@@ -46,29 +47,50 @@ export const crosscoderSettings = z.strictObject({
 
 /** The name of its site. */
 export const CROSSCODER = "crosscoder";
-const STREAM = "blocks.*.hook_resid_post";
 
 type Settings = z.infer<typeof crosscoderSettings>;
 const settingsOf = ({ settings }: DecomposeDocument): Settings => settings as unknown as Settings;
 
-/** The points that settings ask for; without a stream, those that follow one another at one width and number of rows. */
-function pointsOf({ target, settings }: TrainDocument, asked: string): RowPoint[] {
-  const found = targetNamed(target);
-  const network = found.network(settings);
-  const names = network.points.map(({ name }) => name);
-  const own = asked === "" ? (names.some((name) => fitsPattern(STREAM, name)) ? STREAM : names.join(",")) : asked;
-  const points = rowPoints(network, own, (size) => found.batch("data", settings, size));
-  const other = points.find(({ width }) => width !== points[0]!.width);
-  if (other !== undefined) {
-    const got = `${points[0]!.width} at ${points[0]!.name} and ${other.width} at ${other.name}`;
-    throw new MechanistError("BadArgument", `crosscoder points: expected hook points of one width, got ${got}`);
+/** The points that settings ask for. @throws `BadArgument` where they are not of one width, or do not have a row each for the same thing */
+function pointsOf(document: TrainDocument, asked: string): RowPoint[] {
+  const target = targetNamed(document.target);
+  const network = target.network(document.settings);
+  const batch = (size: number): ReturnType<typeof target.batch> => target.batch("data", document.settings, size);
+  const rows = rowCounts(network, batch);
+  const own = asked === "" ? usualPoints(rowPoints(network, [...rows.keys()].join(","), batch), rows) : asked;
+  if (own === "") throw new MechanistError("BadArgument", `crosscoder points: expected ${NO_POINTS}, got none`);
+  const points = rowPoints(network, own, batch);
+  const [first] = points as [RowPoint];
+  for (const { name, width } of points) {
+    if (width === first.width && rows.get(name) === rows.get(first.name)) continue;
+    const got = [first.name, name].map((point, i) => `${rows.get(point)} × ${[first.width, width][i]} at ${point}`);
+    throw new MechanistError(
+      "BadArgument",
+      `crosscoder points: expected hook points of one width and as many rows an example, got ${got.join(" and ")}`,
+    );
   }
   if (points.length > 1) return points;
-  throw new MechanistError(
-    "BadArgument",
-    `crosscoder points: expected two or more hook points, got ${points[0]!.name}`,
-  );
+  throw new MechanistError("BadArgument", `crosscoder points: expected two or more hook points, got ${first.name}`);
 }
+
+/**
+ * The stream after every block; where there is one block, before it, too; in a network without blocks the first points that are alike.
+ *
+ * @returns names with commas between; nothing where no two are alike
+ */
+function usualPoints(points: readonly RowPoint[], rows: ReadonlyMap<string, number>): string {
+  const fitting = (pattern: string): RowPoint[] => points.filter(({ name }) => fitsPattern(pattern, name));
+  const streams = fitting("blocks.*.hook_resid_post");
+  const before = fitting("blocks.*.hook_resid_pre").slice(0, streams.length > 1 ? 0 : 1);
+  const alike = ({ name, width }: RowPoint): RowPoint[] =>
+    points.filter((other) => other.width === width && rows.get(other.name) === rows.get(name));
+  const found = [...before, ...streams];
+  const chosen = found.length > 1 ? found : (points.map(alike).find((group) => group.length > 1) ?? []);
+  return chosen.map(({ name }) => name).join(",");
+}
+
+/** What a network lacks that no crosscoder fits into. */
+const NO_POINTS = "a network with two or more hook points of one width";
 
 function shapeFor(document: DecomposeDocument): { readonly shape: CrosscoderShape; readonly points: RowPoint[] } {
   const settings = settingsOf(document);
@@ -98,7 +120,15 @@ const presets: Readonly<Record<string, Preset>> = {
 export const crosscoderMethod: Method = {
   summary: "one set of sparse latents that reads and writes several hook points at once",
   schema: crosscoderSettings,
-  objection: () => undefined,
+  objection: (target) => {
+    try {
+      pointsOf(target, "");
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MechanistError)) throw error;
+      return NO_POINTS;
+    }
+  },
   presets: () => presets,
   check: (document) => void shapeFor(document),
   run: async (document, weights, options) => {

@@ -17,7 +17,7 @@ import { activationSource } from "../dictionary/method.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
 import { dictionaryTraining, latentCount, type PlacedDictionary, shapeOf } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
-import { type PointPair, pointPairs } from "./pairs.ts";
+import { pairObjection, type PointPair, pointPairs } from "./pairs.ts";
 import { transcoderPresets } from "./presets.ts";
 import { kindComplaint, type TranscoderSettings, transcoderSettings } from "./settings.ts";
 
@@ -49,7 +49,10 @@ function transcoderMethod(name: string, summary: string, skip: boolean): Method 
   return {
     summary,
     schema: transcoderSettings,
-    objection: () => undefined,
+    objection: ({ target, settings }) => {
+      const found = targetNamed(target);
+      return pairObjection(found.network(settings), (size) => found.batch("data", settings, size));
+    },
     presets: (target) => transcoderPresets(pairsOf(target, { reads: "", writes: "" })[0]!.reads.width, skip),
     check: (document) => {
       const settings = settingsOf(document);

@@ -20,6 +20,14 @@ export const STREAM_INPUTS = ["hook_resid_mid", "hook_mlp_in", "hook_resid_pre"]
 
 type Batch = (size: number) => Tensor;
 
+/** What a network lacks that no transcoder fits into. */
+const NO_PAIR = "a network with two hook points that have a row each for the same thing";
+
+/** Why no transcoder fits into a network, in a few words; nothing where one does. */
+export function pairObjection(network: Network, batch: Batch): string | undefined {
+  return usualPairs(network, batch, MLP_INPUTS).length === 0 ? NO_PAIR : undefined;
+}
+
 /**
  * The pairs that settings ask for.
  *
@@ -34,6 +42,9 @@ export function pointPairs(
   inputs: readonly string[] = MLP_INPUTS,
 ): PointPair[] {
   const usual = names.reads === "" || names.writes === "" ? usualPairs(network, batch, inputs) : [];
+  if (usual.length === 0 && (names.reads === "" || names.writes === "")) {
+    throw new MechanistError("BadArgument", `reads: expected ${NO_PAIR}, got none`);
+  }
   const points = (given: string, own: readonly string[]): RowPoint[] =>
     rowPoints(network, given === "" ? own.join(",") : given, batch);
   const reads = points(
@@ -81,14 +92,11 @@ function usualPairs(network: Network, batch: Batch, inputs: readonly string[]): 
   const last = names.findLast((name) => rows.has(name))!;
   const first = names.find((name) => name !== last && rows.get(name) === rows.get(last));
   if (first !== undefined) return [[first, last]];
-  throw new MechanistError(
-    "BadArgument",
-    "reads: expected the name of a hook point, for this network has no MLP, got none",
-  );
+  return [];
 }
 
 /** How many rows each point has for one example; points without rows are left out. */
-function rowCounts(network: Network, batch: Batch): ReadonlyMap<string, number> {
+export function rowCounts(network: Network, batch: Batch): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   network.forward(weightInputs(network.weights), batch(1), {
     at: (name, value) => {

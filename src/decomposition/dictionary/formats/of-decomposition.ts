@@ -48,7 +48,9 @@ export function storedOf(
       dictionaries: dictionaries.map((coder) => {
         const { shape, reads, writes, k, normalization = "none" } = coder.dictionary;
         return {
-          ...{ code: shape.code, reads, writes, normalization, ...origin },
+          ...{ code: shape.code, reads, writes, ...origin },
+          // One number for all rows is folded into the weights.
+          normalization: normalization === "expected_average_only_in" ? "none" : normalization,
           // Other latents than the k largest are kept by something else.
           ...(shape.code === "topk" && { k: k! }),
           weights: weightsOf(coder),

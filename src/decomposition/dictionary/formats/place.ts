@@ -241,7 +241,14 @@ function alike(where: string, dictionaries: readonly StoredDictionary[]): Stored
 }
 
 function placeCrossLayer(own: Place, transcoder: StoredCrossLayer): PlacedStored {
-  const { where } = own;
+  const { where, given } = own;
+  const said = (["point", "reads", "writes"] as const).find((what) => given[what] !== undefined);
+  if (said !== undefined) {
+    throw new MechanistError(
+      "BadArgument",
+      `${where}: expected no --set ${said}=…, since a cross-layer transcoder says which points it is of, got one`,
+    );
+  }
   const layers = transcoder.layers.map(({ reads, writes, weights }) => ({
     reads: pointOf({ ...own, given: {} }, "reads", reads),
     writes: pointOf({ ...own, given: {} }, "writes", writes),

@@ -152,7 +152,7 @@ function architectureOf(dictionary: StoredDictionary): string {
   const skip = weights.W_skip === undefined ? "" : "skip_";
   if (code === "relu") return `${skip}transcoder`;
   if (code === "jumprelu") return `jumprelu_${skip}transcoder`;
-  throw new MechanistError("Refused", `export saelens: expected a transcoder with relu or jumprelu, got ${code}`);
+  throw new MechanistError("Refused", `export saelens: expected a transcoder with relu or jumprelu, got ${code}; sparsify has topk`);
 }
 
 /** A dictionary's files, as SAELens 6 reads them. */
