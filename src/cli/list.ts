@@ -9,38 +9,48 @@ import { resolveTarget, TARGETS } from "../training/targets.ts";
 import { table } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
-const LISTS: Readonly<Record<string, (terminal: Terminal) => void>> = {
+const LISTS: Readonly<Record<string, (terminal: Terminal, name?: string) => void>> = {
   targets: listTargets,
   methods: listMethods,
   programs: listPrograms,
   presets: listPresets,
 };
 
-export async function listCommand(what: string, terminal: Terminal): Promise<void> {
-  named("list", what, LISTS)(terminal);
+/** @param name of one of them, whose settings are wanted */
+export async function listCommand(what: string, name: string | undefined, terminal: Terminal): Promise<void> {
+  named("list", what, LISTS)(terminal, name);
 }
 
-function listTargets(terminal: Terminal): void {
-  const targets = Object.entries(TARGETS).map(([name, { summary, schema, success }]) => ({
-    name,
+function listTargets(terminal: Terminal, name?: string): void {
+  const targets = chosen("target", TARGETS, name).map(([target, { summary, schema, success }]) => ({
+    name: target,
     summary,
     success,
     settings: settingsOf(schema),
   }));
-  listSettings("targets", targets, terminal);
+  listSettings("targets", targets, terminal, name !== undefined);
 }
 
-function listMethods(terminal: Terminal): void {
-  const methods = Object.entries(METHODS).map(([name, { summary, schema }]) => ({
-    name,
+function listMethods(terminal: Terminal, name?: string): void {
+  const methods = chosen("method", METHODS, name).map(([method, { summary, schema }]) => ({
+    name: method,
     summary,
     settings: settingsOf(schema),
   }));
-  listSettings("methods", methods, terminal);
+  listSettings("methods", methods, terminal, name !== undefined);
 }
 
-function listPrograms(terminal: Terminal): void {
-  const programs = Object.entries(COMPILED).map(([name, { summary, vocabulary }]) => ({ name, summary, vocabulary }));
+/** All of a table's entries, or the one that is asked for. */
+function chosen<T>(what: string, all: Readonly<Record<string, T>>, name?: string): [string, T][] {
+  return name === undefined ? Object.entries(all) : [[name, named(what, name, all)]];
+}
+
+function listPrograms(terminal: Terminal, wanted?: string): void {
+  const programs = chosen("program", COMPILED, wanted).map(([name, { summary, vocabulary }]) => ({
+    name,
+    summary,
+    vocabulary,
+  }));
   const settings = settingsOf(COMPILE_SETTINGS);
   terminal.document("list", { programs, settings });
   const rows = programs.map(({ name, summary, vocabulary }) => [name, vocabulary.join(" "), summary]);
@@ -55,8 +65,20 @@ interface Listed {
   readonly settings: readonly Setting[];
 }
 
-function listSettings(what: string, listed: readonly Listed[], terminal: Terminal): void {
+function listSettings(what: string, listed: readonly Listed[], terminal: Terminal, whole: boolean): void {
   terminal.document("list", { [what]: listed });
+  if (!whole) {
+    terminal.print(
+      table(
+        [what.slice(0, -1), "what it is"],
+        listed.map(({ name, summary }) => [name, summary]),
+      ),
+    );
+    terminal.print(
+      `\nmechanist list ${what} <name> has the settings of one, mechanist list presets <name> its presets`,
+    );
+    return;
+  }
   for (const { name, summary, success = [], settings } of listed) {
     printSettings(`${name}: ${summary}`, settings, terminal);
     const measured = success.map(({ metric, meaning }) => [`  ${metric}`, meaning]);
@@ -97,7 +119,9 @@ function settingsOf(schema: SettingsSchema): Setting[] {
   }));
 }
 
-function listPresets(terminal: Terminal): void {
+function listPresets(terminal: Terminal, wanted?: string): void {
+  if (wanted !== undefined) named("target or method", wanted, { ...TARGETS, ...METHODS });
+  const isWanted = ([name]: readonly [string, unknown]): boolean => wanted === undefined || name === wanted;
   const of = (
     kind: string,
     owner: string,
@@ -106,14 +130,18 @@ function listPresets(terminal: Terminal): void {
     Object.entries(presets).map(([name, preset]) => ({ [kind]: owner, name, ...preset }));
   // Those of a method depend on the network; shown are those for each target as it is unless told otherwise.
   const presets = [
-    ...Object.entries(TARGETS).flatMap(([name, { presets: own }]) => of("target", name, own)),
-    ...Object.entries(METHODS).flatMap(([name, method]) =>
-      Object.keys(TARGETS)
-        .filter((target) => TARGETS[target]!.presets.default !== undefined)
-        .map((target) => resolveTarget(target))
-        .filter((target) => method.objection(target) === undefined)
-        .flatMap((target) => of("method", name, method.presets(target))),
-    ),
+    ...Object.entries(TARGETS)
+      .filter(isWanted)
+      .flatMap(([name, { presets: own }]) => of("target", name, own)),
+    ...Object.entries(METHODS)
+      .filter(isWanted)
+      .flatMap(([name, method]) =>
+        Object.keys(TARGETS)
+          .filter((target) => TARGETS[target]!.presets.default !== undefined)
+          .map((target) => resolveTarget(target))
+          .filter((target) => method.objection(target) === undefined)
+          .flatMap((target) => of("method", name, method.presets(target))),
+      ),
   ];
   terminal.document("list", { presets });
   const rows = presets.map((p) => [String(p.target ?? p.method), String(p.name), p.summary, p.source]);

@@ -78,7 +78,7 @@ function commands(host: Host): Command {
     async (target: string, options) => (await import("./train.ts")).trainCommand(target, options, terminal(options)),
   );
   onDevice(settled(command("decompose <run>", "take a trained network apart")))
-    .option("--method <name>", "how: mechanist list methods", "spd")
+    .option("--method <name>", "how; mechanist list methods has them", "spd")
     .option("--config <file>", "settings from a YAML file; --set goes before them")
     .option(
       "--from <path>",
@@ -91,7 +91,7 @@ function commands(host: Host): Command {
         : (await import("./seeds.ts")).seedsCommand(run, options, terminal(options)),
     );
   onDevice(settled(command("sweep <run>", "decompose at several values of a setting, and draw the front")))
-    .option("--method <name>", "how: mechanist list methods", "spd")
+    .option("--method <name>", "how; mechanist list methods has them", "spd")
     .option("--config <file>", "settings from a YAML file; --set goes before them")
     .option(
       "--over <key=a,b,…>",
@@ -296,8 +296,9 @@ function commands(host: Host): Command {
     .action(async (name: string, options) =>
       (await import("./compile.ts")).compileCommand(name, options, terminal(options)),
     );
-  command("list <what>", "list targets, methods, programs or presets").action(async (what: string, options) =>
-    (await import("./list.ts")).listCommand(what, terminal(options)),
+  command("list <what> [name]", "list targets, methods, programs or presets; with a name, all of its settings").action(
+    async (what: string, name: string | undefined, options) =>
+      (await import("./list.ts")).listCommand(what, name, terminal(options)),
   );
   return program;
 }
