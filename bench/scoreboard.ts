@@ -65,7 +65,8 @@ console.log(`${board.subjects.length} subjects, ${board.seconds.toFixed(0)} s`);
 const repeats = Number(values.repeats);
 if (repeats > 1) {
   const boards: Scoreboard[] = [];
-  for (let seed = 1; seed <= repeats; seed++) boards.push(await referee(subjects, about, { ...options, seed }));
+  for (let seed = 1; seed <= repeats; seed++)
+    boards.push(await referee(subjects, about, { ...options, seed, matchedSize: board.protocol.matchedSize }));
   coverage(boards);
 }
 

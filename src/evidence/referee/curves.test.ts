@@ -95,8 +95,31 @@ describe("sizes", () => {
     expect(long.slice(1).every((size, i) => size > long[i]!)).toBe(true);
   });
 
+  const point = (size: number, divergence: number[], sizes: number[] = divergence.map(() => size)) => ({
+    ...{ size, bits: size, divergence: Float64Array.from(divergence) },
+    ...{ sizes: Float64Array.from(sizes), costs: Float64Array.from(sizes) },
+  });
+
+  test("a prompt's share of an area is what the area changes by where the prompt counts more", () => {
+    const mean = (v: number[], heavy: number): number => (v[0]! * heavy + v[1]! + v[2]!) / (heavy + 2);
+    const ds = [[4, 2, 3], [3, 1, 1], [1, 0.5, 0]]; // prettier-ignore
+    const ks = [[0, 0, 0], [2, 1, 0], [6, 5, 1]]; // prettier-ignore
+    const area = (heavy: number): Float64Array =>
+      areaOf(ds.map((d, j) => ({ ...point(mean(ks[j]!, heavy), d, ks[j]) })), "size", 20); // prettier-ignore
+    const total = (heavy: number): number => {
+      // The same curve with other weights of prompts, as one prompt of the mean.
+      const points = ds.map((d, j) => point(mean(ks[j]!, heavy), [mean(d, heavy)]));
+      return areaOf(points, "size", 20)[0]!;
+    };
+    const shares = area(1);
+    expect(mean(Array.from(shares), 1)).toBeCloseTo(total(1), 12);
+    const step = 1e-6;
+    const slope = (total(1 + step) - total(1)) / step;
+    expect(slope).toBeCloseTo((shares[0]! - total(1)) / 3, 5);
+  });
+
   test("what is perfect has no area, and what is chance has area 1", () => {
-    const flat = (d: number) => [0, 1, 9].map((size) => ({ size, bits: size, divergence: Float64Array.of(d) }));
+    const flat = (d: number) => [0, 1, 9].map((size) => point(size, [d]));
     expect(areaOf(flat(0), "size", 20)[0]).toBe(0);
     expect(areaOf(flat(1), "size", 20)[0]).toBeCloseTo(1, 12);
     expect(areaOf(flat(1), "size", 4)[0]).toBeCloseTo(1, 12);

@@ -71,6 +71,8 @@ export interface RefereeOptions extends CompileOptions {
   readonly ablations?: readonly AblationKind[];
   /** The half width of intervals that is asked for, of normalised scores; 0.05 unless given. */
   readonly precision?: number;
+  /** Where all are compared at one size; the lower median of the methods' own unless given. */
+  readonly matchedSize?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, all: number, what: string) => void;
 }
@@ -127,7 +129,7 @@ export async function referee(
         "Refused",
         `referee: expected a subject that can be judged, got none: ${board.gaps[0]!.why}`,
       );
-    const matchedSize = matchedOf(seats);
+    const matchedSize = options.matchedSize ?? matchedOf(seats);
     for (const control of await board.controls(seats, weights, known)) {
       onProgress?.(0, 1, `${control.name}: sizes`);
       const of = seats.find(({ subject }) => subject === control.of);

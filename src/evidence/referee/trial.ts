@@ -31,7 +31,10 @@ export interface Question {
 export interface Answer {
   /** One a prompt. */
   readonly divergence: Float64Array;
-  /** Units a row above the threshold, mean over rows, and what saying which ones costs in bits. */
+  /** Units a row above the threshold, mean over the rows of each prompt, and what saying which ones costs in bits. */
+  readonly sizes: Float64Array;
+  readonly costs: Float64Array;
+  /** Their means over prompts. */
   readonly size: number;
   readonly bits: number;
 }
@@ -157,8 +160,8 @@ export class Trial {
     const { probe } = this;
     const groups = [...new Set(Object.values(this.rows))];
     const tables = groups.map((rows) => bitsTable(this.#countOf(rows)));
-    const total = probe.prompts * this.rowsEach;
-    const answers = questions.map(() => ({ divergence: new Float64Array(probe.prompts), size: 0, bits: 0 }));
+    const numbers = (): Float64Array => new Float64Array(probe.prompts);
+    const answers = questions.map(() => ({ divergence: numbers(), sizes: numbers(), costs: numbers() }));
     for (let i = 0; i < probe.batches; i++) {
       const { feeds, key } = await this.fed(i);
       const scores = await ranker.scores(i);
@@ -178,14 +181,15 @@ export class Trial {
         const answer = answers[q]!;
         answer.divergence.set(found.divergence!.data, i * probe.size);
         groups.forEach((rows, g) => {
-          for (const k of found[`count/${rows}`]!.data) {
-            answer.size += k / total;
-            answer.bits += tables[g]![k]! / total;
-          }
+          found[`count/${rows}`]!.data.forEach((k, row) => {
+            const prompt = i * probe.size + Math.floor((row * probe.size) / rows);
+            answer.sizes[prompt]! += k / this.rowsEach;
+            answer.costs[prompt]! += tables[g]![k]! / this.rowsEach;
+          });
         });
       }
     }
-    return answers;
+    return answers.map((answer) => ({ ...answer, size: meanOf(answer.sizes), bits: meanOf(answer.costs) }));
   }
 
   async dispose(): Promise<void> {
@@ -297,4 +301,8 @@ export class Trial {
     this.#known.set(ranker, sorted);
     return sorted;
   }
+}
+
+function meanOf(numbers: Float64Array): number {
+  return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
