@@ -53,19 +53,23 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
   const { trial, chance, natural, matchedSize } = hearing;
   const [matched] = await trial.thresholds([matchedSize]);
   const found: Found[] = [];
+  const nothing = await trivially(hearing);
   for (const [variant, threshold] of [["matched", matched!] as const, ["natural", natural] as const]) {
+    // Where there is nothing to turn on, nobody need try.
+    const certain = variant === "natural" && nothing !== undefined ? nothing.divergence : undefined;
     const of = { measure: "robustness" as const, ranking: "own" as const };
     found.push({
       ...{ ...of, id: `robustness/random/${variant}`, variant: `random, ${variant} size`, text: RANDOM },
-      measured: ratio(await underRandom(trial, threshold), chance),
+      measured: ratio(certain ?? (await underRandom(trial, threshold)), chance),
     });
-    const attacked = await underAttack(trial, threshold, hearing);
+    const attacked = certain ?? (await underAttack(trial, threshold, hearing));
     found.push({
       ...{ ...of, id: `robustness/adversarial/${variant}`, variant: `adversarial, ${variant} size`, text: ADVERSARIAL },
       measured: ratio(attacked, sharedPart(chance, attacked.length)),
     });
   }
-  return { found, notes: await trivially(hearing) };
+  const notes: Note[] = nothing ? [{ subject: trial.subject.name, measure: "robustness", text: nothing.text }] : [];
+  return { found, notes };
 }
 
 const parts = new WeakMap<Float64Array, Map<number, Float64Array>>();
@@ -80,17 +84,19 @@ function sharedPart(all: Float64Array, length: number): Float64Array {
   return part;
 }
 
-/** Whether there is nothing to turn on: then the numbers are those of sufficiency and say nothing more. */
-async function trivially({ trial, natural }: Hearing): Promise<Note[]> {
+/** Where there is nothing to turn on, why, and what the network is left with: then the numbers are those of sufficiency and say nothing more. */
+async function trivially({
+  trial,
+  natural,
+}: Hearing): Promise<{ readonly text: string; readonly divergence: Float64Array } | undefined> {
   const [kept, all] = await trial.ask([{ threshold: natural }, { threshold: EVERYTHING }]);
+  const { divergence } = kept!;
   if (kept!.size > 0.999 * trial.units) {
-    const text = "it calls everything active: at its own size there is nothing to turn on";
-    return [{ subject: trial.subject.name, measure: "robustness", text }];
+    return { text: "it calls everything active: at its own size there is nothing to turn on", divergence };
   }
-  const same = kept!.divergence.every((d, i) => Math.abs(d - all!.divergence[i]!) <= 1e-6 * Math.abs(d) + 1e-12);
-  if (!same) return [];
-  const text = "its inactive units carry exactly nothing: at its own size it is robust by construction";
-  return [{ subject: trial.subject.name, measure: "robustness", text }];
+  const same = divergence.every((d, i) => Math.abs(d - all!.divergence[i]!) <= 1e-6 * Math.abs(d) + 1e-12);
+  if (!same || trial.subject.decomposition.measure === "importance") return undefined;
+  return { text: "its inactive units carry exactly nothing: at its own size it is robust by construction", divergence };
 }
 
 async function underRandom(trial: Trial, threshold: number): Promise<Float64Array> {
