@@ -28,7 +28,7 @@ const {
 } = trainingFields;
 const { tanhScale, preActivationCoefficient, bandwidth, thresholdStart } = jumpReluSettings.shape;
 
-export const cltSettings = z.strictObject({
+const cltSettings = z.strictObject({
   reads: z
     .string()
     .default("")

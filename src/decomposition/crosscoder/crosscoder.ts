@@ -62,7 +62,7 @@ export function crosscoderAt(tensors: Tensors, site: string): Crosscoder {
 }
 
 /** One point of what runs over points. */
-export function atPoint<A extends string>(x: Tensor, point: number, axes: A): Tensor<A> {
+function atPoint<A extends string>(x: Tensor, point: number, axes: A): Tensor<A> {
   const part = slice(x, "point" as never, point, point + 1);
   const { point: _, ...sizes } = sizesOf(part) as Readonly<Record<string, number>>;
   return reshape(part, axes, sizes as never);

@@ -29,7 +29,7 @@ const {
   ...shared
 } = trainingFields;
 
-export const crosscoderSettings = z.strictObject({
+const crosscoderSettings = z.strictObject({
   points: z
     .string()
     .default("")
@@ -46,7 +46,7 @@ export const crosscoderSettings = z.strictObject({
 });
 
 /** The name of its site. */
-export const CROSSCODER = "crosscoder";
+const CROSSCODER = "crosscoder";
 
 type Settings = z.infer<typeof crosscoderSettings>;
 const settingsOf = ({ settings }: DecomposeDocument): Settings => settings as unknown as Settings;

@@ -12,7 +12,6 @@ import { transposed } from "./folding.ts";
 import { hasFile, nonNegative, readYamlTable, settingsIn, type Sizes, withTensors } from "./reading.ts";
 import {
   isTranscoder,
-  storedSizes,
   type StoredCrossLayer,
   type StoredDictionary,
   type StoredFiles,
@@ -213,9 +212,4 @@ export async function crossLayerFiles({ layers, model }: StoredCrossLayer): Prom
     ];
   });
   return { [CONFIG]: await configOf("circuit-tracer-clt", CROSS_LAYER, layers, model), ...Object.fromEntries(files) };
-}
-
-/** How wide a cross-layer transcoder's layers are. */
-export function crossLayerSizes({ layers }: StoredCrossLayer): ReturnType<typeof storedSizes> {
-  return storedSizes(layers[0]!.weights);
 }

@@ -15,7 +15,7 @@ import { isTranscoder, storedSizes, type StoredDictionary, type StoredFiles, typ
 
 export const LLAMA_SCOPE_CONFIG = "hyperparams.json";
 /** Where the weights are, or where somebody put them. */
-export const LLAMA_SCOPE_WEIGHTS = ["checkpoints/final.safetensors", "final.safetensors"] as const;
+const LLAMA_SCOPE_WEIGHTS = ["checkpoints/final.safetensors", "final.safetensors"] as const;
 
 const positive = z.number().gt(0);
 

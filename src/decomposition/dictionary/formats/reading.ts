@@ -120,7 +120,7 @@ export function nonNegative(where: string, threshold: Values, behindRelu: boolea
 }
 
 /** Opens a file of tensors, by what it is called. @throws `MissingFile` */
-export async function openTensors(folder: SourceFolder, file: string): Promise<OpenTensors> {
+async function openTensors(folder: SourceFolder, file: string): Promise<OpenTensors> {
   const source = await openFile(folder, file);
   return file.endsWith(".npz") ? openNpz(source) : openSafetensors(source);
 }

@@ -22,7 +22,7 @@ import { saeLensConfig, type SaeLensConfig } from "./saelens-config.ts";
 import { isTranscoder, storedSizes, type StoredDictionary, type StoredFiles, type StoredWeights } from "./stored.ts";
 
 export const SAELENS_WEIGHTS = "sae_weights.safetensors";
-export const SAELENS_CONFIG = "cfg.json";
+const SAELENS_CONFIG = "cfg.json";
 const SPARSITY = "sparsity.safetensors";
 const SCALER = "activation_scaler.json";
 /** SAELens adds this to a fraction before it takes the logarithm. */
@@ -152,7 +152,10 @@ function architectureOf(dictionary: StoredDictionary): string {
   const skip = weights.W_skip === undefined ? "" : "skip_";
   if (code === "relu") return `${skip}transcoder`;
   if (code === "jumprelu") return `jumprelu_${skip}transcoder`;
-  throw new MechanistError("Refused", `export saelens: expected a transcoder with relu or jumprelu, got ${code}; sparsify has topk`);
+  throw new MechanistError(
+    "Refused",
+    `export saelens: expected a transcoder with relu or jumprelu, got ${code}; sparsify has topk`,
+  );
 }
 
 /** A dictionary's files, as SAELens 6 reads them. */
