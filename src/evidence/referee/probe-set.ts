@@ -110,13 +110,13 @@ export class ProbeSet {
   }
 
   /**
-   * One batch of prompts.
+   * One batch of prompts; beyond `batches`, of reference data with what the network says to it.
    *
    * @throws the signal's reason when it has been aborted
    */
   async batch(index: number): Promise<ProbeBatch> {
     this.options.signal?.throwIfAborted();
-    const x = this.#prompts[index]!;
+    const x = this.#prompts[index] ?? this.#reference[index - this.batches]!;
     const output = await this.#outputOf(x);
     return { feeds: { ...this.weights, "probe/x": x, "probe/output": output }, key: this.keyOf(index) };
   }

@@ -130,7 +130,7 @@ export class Trial {
   /** A ranker that keeps its scores where they are not too many. */
   remembering(make: (batch: number) => Promise<NamedValues>): Ranker {
     const kept = new Map<number, NamedValues>();
-    const small = this.units * this.rowsEach * this.probe.prompts <= KEPT;
+    const small = 2 * this.units * this.rowsEach * this.probe.prompts <= KEPT;
     return {
       scores: async (batch) => {
         const known = kept.get(batch);
@@ -145,7 +145,10 @@ export class Trial {
     };
   }
 
-  /** For each size the threshold above which there are so many units a row, or fewer where scores are equal. */
+  /**
+   * For each size the threshold above which there are so many units a row of reference data, or fewer where scores are equal. Not of the prompts: their
+   * size is then a number that is measured, with a spread that is known.
+   */
   async thresholds(sizes: readonly number[], ranker: Ranker = this.own): Promise<number[]> {
     const sorted = await this.#sorted(ranker);
     return sizes.map((size) => {
@@ -286,7 +289,8 @@ export class Trial {
     if (known !== undefined) return known;
     const stride = Math.ceil((this.units * this.rowsEach * this.probe.prompts) / SAMPLED);
     const parts: Float32Array[] = [];
-    for (let i = 0; i < this.probe.batches; i++) {
+    const { batches } = this.probe;
+    for (let i = batches; i < 2 * batches; i++) {
       for (const { data } of Object.values(await ranker.scores(i))) {
         parts.push(Float32Array.from({ length: Math.ceil(data.length / stride) }, (_, k) => data[k * stride]!));
       }
