@@ -20,7 +20,7 @@ import { transformer } from "../../network/transformer/transformer.ts";
 import { areaOf } from "./measures/area.ts";
 import { referee } from "./referee.ts";
 import type { CurvePoint, Scoreboard } from "./scoreboard.ts";
-import { bitsTable, ladderTo } from "./size.ts";
+import { indexBits, ladderTo } from "./size.ts";
 
 const curveOf = (board: Scoreboard, measure: string, ablation: string, subject: string): readonly CurvePoint[] =>
   board.curves.find(
@@ -81,8 +81,7 @@ describe("a linear network, y = x diag(1, 2, 3, 4), x of signs", () => {
 
 describe("sizes", () => {
   test("bits by hand", () => {
-    const table = bitsTable(4, 16);
-    expect(Array.from(table, (bits, k) => bits - 16 * k - Math.log2(5)).map((x) => 2 ** x)).toEqual(
+    expect(Array.from(indexBits(4), (bits) => bits - Math.log2(5)).map((x) => 2 ** x)).toEqual(
       [1, 4, 6, 4, 1].map((x) => expect.closeTo(x, 9) as number),
     );
   });

@@ -4,12 +4,25 @@
  */
 import type { Carried, Masks } from "../../decomposition/decomposition.ts";
 import { compile, type Executable, type NamedValues, scalarValue, type Values } from "../../engine/index.ts";
-import { add, axisSize, cast, greater, input, mean, mul, sizesOf, sub, sum, type Tensor } from "../../tensor/index.ts";
+import {
+  add,
+  axisSize,
+  cast,
+  constant,
+  greater,
+  input,
+  mean,
+  mul,
+  sizesOf,
+  sub,
+  sum,
+  type Tensor,
+} from "../../tensor/index.ts";
 import { promptDivergence } from "./divergence.ts";
 import type { ProbeSet } from "./probe-set.ts";
 import { ownScores, type Scales } from "./ranking.ts";
 import type { AblationKind } from "./scoreboard.ts";
-import { bitsTable } from "./size.ts";
+import { indexBits, PRECISION_BITS } from "./size.ts";
 import type { Subject } from "./subject.ts";
 
 /** Numbers by which units are put in order: `score/<site>`, `C batch`. */
@@ -100,9 +113,10 @@ export class Trial {
   /** Bits a row of saying that all are active. */
   get allBits(): number {
     const groups = [...new Set(Object.values(this.rows))];
-    const bits = groups.map(
-      (rows) => (bitsTable(this.#countOf(rows)).at(-1)! * rows) / (this.probe.size * this.rowsEach),
-    );
+    const bits = groups.map((rows) => {
+      const all = indexBits(this.#countOf(rows)).at(-1)! + PRECISION_BITS * this.#numbersOf(rows);
+      return (all * rows) / (this.probe.size * this.rowsEach);
+    });
     return bits.reduce((a, b) => a + b, 0);
   }
 
@@ -162,7 +176,7 @@ export class Trial {
   async ask(questions: readonly Question[], ranker: Ranker = this.own): Promise<Answer[]> {
     const { probe } = this;
     const groups = [...new Set(Object.values(this.rows))];
-    const tables = groups.map((rows) => bitsTable(this.#countOf(rows)));
+    const tables = groups.map((rows) => indexBits(this.#countOf(rows)));
     const numbers = (): Float64Array => new Float64Array(probe.prompts);
     const answers = questions.map(() => ({ divergence: numbers(), sizes: numbers(), costs: numbers() }));
     for (let i = 0; i < probe.batches; i++) {
@@ -184,10 +198,11 @@ export class Trial {
         const answer = answers[q]!;
         answer.divergence.set(found.divergence!.data, i * probe.size);
         groups.forEach((rows, g) => {
+          const numbers = found[`numbers/${rows}`]!.data;
           found[`count/${rows}`]!.data.forEach((k, row) => {
             const prompt = i * probe.size + Math.floor((row * probe.size) / rows);
             answer.sizes[prompt]! += k / this.rowsEach;
-            answer.costs[prompt]! += tables[g]![k]! / this.rowsEach;
+            answer.costs[prompt]! += (tables[g]![k]! + PRECISION_BITS * numbers[row]!) / this.rowsEach;
           });
         });
       }
@@ -207,6 +222,16 @@ export class Trial {
     return sites.reduce((sum, site) => sum + axisSize(this.scores[site]!, "C"), 0);
   }
 
+  /** The numbers that tell how strong those components are, all of them. */
+  #numbersOf(rows: number): number {
+    const sites = Object.keys(this.rows).filter((site) => this.rows[site] === rows);
+    return sites.reduce((sum, site) => sum + this.#ranksAt(site).reduce((a, b) => a + b, 0), 0);
+  }
+
+  #ranksAt(site: string): number[] {
+    return this.subject.decomposition.components.flatMap((one) => (one.site === site ? [one.rank] : []));
+  }
+
   #masking(ablation: AblationKind): Program {
     const { decomposition } = this.subject;
     const { x, output, network } = this.probe;
@@ -220,9 +245,17 @@ export class Trial {
     const instead = ablation === "zero" ? {} : { instead: this.#insteadInputs() };
     const said = decomposition.masked(x, masks, { remainder, ...instead });
     const groups = [...new Set(Object.values(this.rows))];
-    const counts = groups.map((rows): [string, Tensor] => {
-      const own = sites.filter((site) => this.rows[site] === rows).map((site) => sum(this.keep[site]!, "C") as Tensor);
-      return [`count/${rows}`, own.reduce((a, b) => add(a, b) as Tensor)];
+    const total = (parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => add(a, b) as Tensor);
+    const counts = groups.flatMap((rows): [string, Tensor][] => {
+      const own = sites.filter((site) => this.rows[site] === rows);
+      const numbers = own.map((site) => {
+        const ranks = this.#ranksAt(site);
+        return sum(mul(this.keep[site]!, constant("C", { C: ranks.length }, ranks)), "C");
+      });
+      return [
+        [`count/${rows}`, total(own.map((site) => sum(this.keep[site]!, "C")))],
+        [`numbers/${rows}`, total(numbers)],
+      ];
     });
     return { divergence: promptDivergence(network, said, output), ...Object.fromEntries(counts) };
   }

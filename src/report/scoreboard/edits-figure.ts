@@ -9,7 +9,9 @@ const [SIDE, LEFT] = [260, 60];
 const NOTHING = 1e-4;
 
 /** The figure; both axes in shares of the divergence of chance. */
-export function editsFigure({ edits, protocol }: Scoreboard, inks: ReadonlyMap<string, Ink>): string {
+export function editsFigure({ edits: all, protocol }: Scoreboard, inks: ReadonlyMap<string, Ink>): string {
+  // A mechanism that is active everywhere has no place where it is not.
+  const edits = all.filter(({ active, inactive }) => active > 0 && inactive > 0);
   const share = (divergence: number): number => divergence / protocol.chance;
   const most = Math.max(NOTHING * 10, ...edits.flatMap((edit) => [share(edit.onTarget), share(edit.offTarget)]));
   const place = scaleSymlog().constant(NOTHING).domain([0, most]).range([0, SIDE]);

@@ -27,7 +27,7 @@ Network ${escaped(network.digest.slice(0, 16))}, seed ${protocol.seed}.</p>
 <h2 id="board">The board</h2>${summaryTable(board, inks)}
 <h2 id="subjects">What was judged</h2>
 <p class="key">A unit is one component on one row. Coverage is the divergence with every component and the remainder out, of chance: subjects that speak of different parts of
-the network are not put in order. A bit count is of saying which units are active and how strongly, at ${protocol.precisionBits} bits each.</p>
+the network are not put in order. A bit count is of saying which units are active and how strongly, at ${protocol.precisionBits} bits a number, as many numbers as a unit's rank.</p>
 ${subjectsTable(board, inks)}
 ${measures.map((measure) => measureSection(board, measure, inks)).join("\n")}
 <h2 id="known">What is known of the mechanisms</h2>${knownTable(board)}
@@ -63,7 +63,9 @@ function notesOf({ notes }: Scoreboard, measure: Curve["measure"]): string {
 }
 
 function editsPanel(board: Scoreboard, inks: ReadonlyMap<string, Ink>): string {
-  const caption = "one mechanism removed at a time; below the line it does more where it is active";
+  const nowhere = board.edits.filter(({ active, inactive }) => active === 0 || inactive === 0).length;
+  const left = nowhere === 0 ? "" : `; ${nowhere} that are active everywhere or nowhere have no place here`;
+  const caption = `one mechanism removed at a time; below the line it does more where it is active${left}`;
   return `<figure>${editsFigure(board, inks)}<figcaption>${caption}</figcaption></figure>`;
 }
 
