@@ -101,7 +101,7 @@ function commands(host: Host): Command {
   onDevice(command("judge <run...>", "measure decompositions on fresh data, and hold them against known mechanisms"))
     .option("--ladder", "attack for 20, 40, 80, 160 and 320 steps: does the damage settle?")
     .option("--measures <list>", "of the referee's: sufficiency,necessity,robustness,remainder,monotonicity,edits")
-    .option("--prompts <n>", "examples that the referee asks about; without it, as many as 8,192 rows have")
+    .option("--prompts <n>", "examples that the referee asks about; without it, as many as 4,096 rows have")
     .option("--precision <x>", "half width of intervals that is wanted, as a part of chance; without it, 0.05")
     .option("--seed <n>", "of the referee's prompts and draws")
     .option("--report <file>", "write a page with every figure and its data (.html)")

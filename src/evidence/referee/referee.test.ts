@@ -73,7 +73,7 @@ describe("on a network of features", () => {
   });
 
   test("the oracle scores as the truth does, and what is permuted as what is random", () => {
-    for (const id of ["sufficiency/zero/own/units", "robustness/random/natural"]) {
+    for (const id of ["sufficiency/zero/own/units", "robustness/random/matched"]) {
       expect(score(id, "oracle"), id).toBeCloseTo(score(id, "truth"), 2);
       const [a, b] = ["truth · random", "truth · permuted"].map((name) =>
         measure(id).scores.find(({ subject }) => subject === name)!,

@@ -65,7 +65,7 @@ export interface Case {
 
 export interface RefereeOptions extends CompileOptions {
   readonly seed?: number;
-  /** How many; as many as about 8,192 rows have unless given, at least 32. */
+  /** How many; as many as about 4,096 rows have unless given, at least 32. */
   readonly prompts?: number;
   readonly measures?: readonly MeasureName[];
   readonly ablations?: readonly AblationKind[];
@@ -77,7 +77,7 @@ export interface RefereeOptions extends CompileOptions {
   readonly onProgress?: (done: number, all: number, what: string) => void;
 }
 
-const ROWS = 2 ** 13;
+const ROWS = 2 ** 12;
 const MOST_PROMPTS = 2 ** 10;
 const FEWEST = 32;
 /** About how many numbers a program may hold: a quarter of what a verdict's may, because a backward pass holds what the forward pass made. */

@@ -13,7 +13,7 @@ export const RANKINGS = ["own", "gradient"] as const;
 export type Ranking = (typeof RANKINGS)[number];
 
 /** What the size of an explanation is counted in. */
-export const AXES = ["units", "bits"] as const;
+const AXES = ["units", "bits"] as const;
 export type SizeAxis = (typeof AXES)[number];
 
 /** What is not a method but a yardstick; see `controls.ts`. */

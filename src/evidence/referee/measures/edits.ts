@@ -2,7 +2,7 @@
  * Edits: one mechanism is removed everywhere, all else and the remainder in. Where it was said to be active the output should change; where it was said not
  * to be, it should not.
  */
-import { foldIn, randomPermutation } from "../../../tensor/index.ts";
+import { foldIn, keyFromSeed, randomPermutation } from "../../../tensor/index.ts";
 import { withoutOne } from "../leave-one-out.ts";
 import type { Edit, MeasureText, Note } from "../scoreboard.ts";
 import { MechanistError } from "../../../error.ts";
@@ -31,7 +31,7 @@ const TEXT: MeasureText = {
     "anything of a family whose inactive components carry nothing, for nothing can change there; that the change is the one that was meant, nor that the component is all that the mechanism has",
 };
 
-export async function edits({ trial, chance, matchedSize, natural, key }: Hearing): Promise<Heard> {
+export async function edits({ trial, chance, matchedSize, natural }: Hearing): Promise<Heard> {
   const { probe, subject } = trial;
   const [matched] = await trial.thresholds([matchedSize]);
   // Not more than all have, and not what the method itself calls inactive.
@@ -42,7 +42,8 @@ export async function edits({ trial, chance, matchedSize, natural, key }: Hearin
     const what = `a component that is active in ${PLACES} places and not in ${PLACES}`;
     throw new MechanistError("Refused", `${subject.name}, edits: expected ${what}, got none among ${active.size}`);
   }
-  const order = randomPermutation(foldIn(key, "edits"), candidates.length).slice(0, MOST);
+  // The same on every board: which mechanisms are asked about is a choice, not a sample of prompts.
+  const order = randomPermutation(foldIn(keyFromSeed(0), "edits"), candidates.length).slice(0, MOST);
   const channels: Float64Array[] = [];
   const found: Edit[] = [];
   for (const [address, { site, component, at }] of order.map((i) => candidates[i]!)) {
