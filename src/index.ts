@@ -64,6 +64,10 @@ export {
   type AnomalyName,
   type AnomalyOptions,
   type AnomalyReport,
+  changedOffData,
+  disagreement,
+  offDataDifference,
+  readability,
 } from "./evidence/anomalies/index.ts";
 export * from "./circuit/index.ts";
 export * from "./harvest/index.ts";

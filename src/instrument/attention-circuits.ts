@@ -80,7 +80,7 @@ export function gainOf({ config }: Transformer, weights: NamedValues, norm: stri
 }
 
 /** Values with two axes as a matrix in float64. */
-export function matrixOf({ data, shape }: Values): Matrix {
+function matrixOf({ data, shape }: Values): Matrix {
   return Matrix.from1DArray(shape[0]!, shape[1]!, data as unknown as number[]);
 }
 

@@ -12,7 +12,7 @@ import { similarity, type Similarity } from "./similarity.ts";
 /** Variances below this share of the largest are rounding. */
 const ROUNDING = 1e-11;
 /** The share of variance that SVCCA keeps. */
-export const KEPT_VARIANCE = 0.99;
+const KEPT_VARIANCE = 0.99;
 
 /** The canonical correlations, largest first: as many as the smaller set has dimensions. */
 export function canonicalCorrelations(x: Rows, y: Rows, keptVariance = 1): number[] {

@@ -10,7 +10,7 @@ import type { Finding } from "./finding.ts";
 import { controlLabels } from "./probe.ts";
 
 /** Where blocks end, as shares of the rows. */
-export const BLOCKS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1] as const;
+const BLOCKS = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1] as const;
 
 export interface OnlineCode {
   readonly bits: number;

@@ -16,7 +16,7 @@ export function lengthOf(vector: ArrayLike<number>): number {
 }
 
 /** A vector of another length along the same direction; zeros stay. */
-export function scaledTo(vector: Float64Array, length: number): Float64Array {
+function scaledTo(vector: Float64Array, length: number): Float64Array {
   const own = lengthOf(vector);
   return own === 0 ? vector : vector.map((x) => (x * length) / own);
 }

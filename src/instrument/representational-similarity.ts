@@ -10,10 +10,10 @@ import { spearman } from "./rank-correlation.ts";
 import { similarity, type Similarity } from "./similarity.ts";
 
 /** All pairs are held at once: more rows than this would be more than two million of them. */
-export const MOST_ROWS = 2000;
+const MOST_ROWS = 2000;
 
 /** The distance of each pair of rows, first of all pairs with row 0. */
-export function distances({ data, columns }: Rows): Float64Array {
+function distances({ data, columns }: Rows): Float64Array {
   const n = data.length / columns;
   const found = new Float64Array((n * (n - 1)) / 2);
   let at = 0;

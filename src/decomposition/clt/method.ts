@@ -88,10 +88,10 @@ const ours = { lr: 3e-3, bandwidth: 0.3, thresholdStart: 0.1 };
 const presets: Readonly<Record<string, Preset>> = {
   default: { summary: "for small networks", source: "Mechanist", settings: ours },
   quick: { summary: "a first look in seconds", source: "Mechanist", settings: { ...ours, steps: 1000 } },
-  "ameisen-2025": {
+  "after-ameisen-2025": {
     summary:
       "JumpReLU with a wide window, tanh of what latents write, the penalty rising to the end; its weight is ours",
-    source: "Ameisen et al. 2025 (Circuit Tracing), appendix on training",
+    source: "after Ameisen et al. 2025 (Circuit Tracing), appendix on training; not yet checked against it",
     settings: {
       ...{ batch: 4096, steps: 200_000, lr: 2e-4, lrWarmUp: 0, lrDecay: 1, expansion: 32 },
       ...{ bandwidth: 1, thresholdStart: 0.03, tanhScale: 4, preActivationCoefficient: 3e-6, sparsityCoefficient: 5 },

@@ -107,9 +107,10 @@ const presets: Readonly<Record<string, Preset>> = {
     source: "Mechanist",
     settings: { lr: 3e-3, l1Coefficient: 0.2, steps: 1000 },
   },
-  "lindsey-2024": {
+  "after-lindsey-2024": {
     summary: "the stream after every block; rate and warm-ups of that group's dictionaries of that year",
-    source: "Lindsey et al. 2024 (Sparse crosscoders), Conerly et al. 2024 (Circuits Updates, April)",
+    source:
+      "after Lindsey et al. 2024 (Sparse crosscoders), Conerly et al. 2024 (Circuits Updates, April); not yet checked against it",
     settings: {
       ...{ batch: 4096, steps: 200_000, lr: 5e-5, lrWarmUp: 0, lrDecay: 0.2, clipNorm: 1 },
       ...{ l1Coefficient: 5, l1WarmUp: 0.05, decoderStart: 0.1 },

@@ -12,7 +12,7 @@ import type { WeightSpec } from "../../network/network.ts";
 import { add, einsum, type Tensor, type Tensors } from "../../tensor/index.ts";
 
 /** How latents come of what the encoder reads. */
-export const CODES = ["relu", "gated", "topk", "jumprelu"] as const;
+const CODES = ["relu", "gated", "topk", "jumprelu"] as const;
 export type Code = (typeof CODES)[number];
 
 /** The size of a dictionary, and what weights it has. */

@@ -30,12 +30,12 @@ export function encode(code: Code, x: Tensor<"batch d_in">, dictionary: Dictiona
 }
 
 /** What is above its threshold, which is at least 0; the rest is 0 (Rajamanoharan et al. 2024b, eq. 4; Erichson et al. 2019). */
-export function jumpRelu(pre: Tensor<"batch C">, threshold: Tensor<"C">): Tensor<"batch C"> {
+function jumpRelu(pre: Tensor<"batch C">, threshold: Tensor<"C">): Tensor<"batch C"> {
   return where(greater(pre, threshold), relu(pre), 0);
 }
 
 /** The `k` largest of each row, where they are above 0 (Gao et al. 2024, eq. 3; Makhzani & Frey 2013). */
-export function topLatents(pre: Tensor<"batch C">, k: number | undefined): Tensor<"batch C"> {
+function topLatents(pre: Tensor<"batch C">, k: number | undefined): Tensor<"batch C"> {
   const C = axisSize(pre, "C");
   if (k === undefined || k > C) throw new MechanistError("BadArgument", `topk: expected k from 1 to ${C}, got ${k}`);
   const { values, indices } = topK(pre, "C", k);

@@ -13,7 +13,6 @@ import { type KindName, KINDS } from "./kinds/kinds.ts";
 import { dictionaryPresets } from "./presets.ts";
 import { type ActivationSource, rowPoints, usualPoint } from "./rows.ts";
 import {
-  batchTopKSettings,
   gatedSettings,
   jumpReluSettings,
   matryoshkaSettings,
@@ -126,7 +125,7 @@ export const dictionaryMethods: Readonly<Record<string, Method>> = {
     "batchtopk",
     "the largest latents of a whole batch, k an input on average",
     KINDS.batchtopk,
-    batchTopKSettings,
+    topKSettings,
   ),
   jumprelu: dictionaryMethod(
     "jumprelu",

@@ -2,11 +2,11 @@
 import { z } from "zod";
 
 /** How activations are scaled before they are read (SAELens's names). */
-export const NORMALISATIONS = ["none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"] as const;
+const NORMALISATIONS = ["none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"] as const;
 export type Normalisation = (typeof NORMALISATIONS)[number];
 
 /** Whether a dictionary is judged by what it writes, or by what the network makes of it (Braun et al. 2024). */
-export const END_TO_END = ["no", "output", "downstream"] as const;
+const END_TO_END = ["no", "output", "downstream"] as const;
 
 const fraction = z.number().min(0).max(1);
 
@@ -63,7 +63,7 @@ export const trainingFields = {
 };
 
 /** Where dictionaries of one point act. */
-export const pointFields = {
+const pointFields = {
   point: z
     .string()
     .default("")
@@ -79,7 +79,7 @@ export const l1Fields = {
 };
 
 /** How dead latents are brought back by a loss of their own. */
-export const revivalFields = {
+const revivalFields = {
   auxCoefficient: z
     .number()
     .min(0)
@@ -110,7 +110,7 @@ export const topKSettings = z.strictObject({ ...pointFields, ...trainingFields, 
 export type TopKSettings = z.infer<typeof topKSettings>;
 export type RevivalSettings = Pick<TopKSettings, keyof typeof revivalFields>;
 
-export const batchTopKSettings = topKSettings;
+/** The same: only what k counts over differs. */
 export type BatchTopKSettings = TopKSettings;
 
 export const matryoshkaSettings = z.strictObject({

@@ -71,7 +71,7 @@ const SAMPLE = 4096;
 const TABLE = 131_072;
 
 /** Rows that are shuffled at a time; 0: they are taken as the network makes them, in the step itself. */
-export function tableRows(source: ActivationSource, { storeRows, batch }: TrainingSettings, endToEnd = false): number {
+function tableRows(source: ActivationSource, { storeRows, batch }: TrainingSettings, endToEnd = false): number {
   if (endToEnd) return 0;
   if (storeRows > 0) return Math.max(storeRows, batch);
   return rowsAnExample(source) === 1 ? 0 : Math.max(TABLE, batch);

@@ -26,10 +26,11 @@ export function transcoderPresets(width: number, skip: boolean): Readonly<Record
 }
 
 const dunefsky: Readonly<Record<string, Preset>> = {
-  "dunefsky-2024": {
+  "after-dunefsky-2024": {
     summary:
       "GPT-2 small: 24,576 ReLU latents of what each MLP reads after its norm, 60 million positions; the penalty's weight is ours",
-    source: "Dunefsky, Chlenski & Nanda 2024 (Transcoders find interpretable LLM feature circuits)",
+    source:
+      "after Dunefsky, Chlenski & Nanda 2024 (Transcoders find interpretable LLM feature circuits); not yet checked against it",
     settings: {
       ...{ kind: "sae", expansion: 32, batch: 4096, steps: 14_648, lr: 4e-4, lrWarmUp: 0, lrDecay: 0 },
       ...{ normalizeDecoder: true, activationNormalization: "expected_average_only_in", l1Coefficient: 5 },
@@ -38,9 +39,10 @@ const dunefsky: Readonly<Record<string, Preset>> = {
 };
 
 const paulo: Readonly<Record<string, Preset>> = {
-  "paulo-2025": {
+  "after-paulo-2025": {
     summary: "the 32 largest of 32 latents for each dimension, beside an affine map",
-    source: "Paulo, Shabalin & Belrose 2025 (Transcoders beat sparse autoencoders), and its repository's defaults",
+    source:
+      "after Paulo, Shabalin & Belrose 2025 (Transcoders beat sparse autoencoders), and its repository's defaults; not yet checked against it",
     settings: {
       ...{ kind: "topk", k: 32, expansion: 32, batch: 65_536, steps: 122_070, lr: 2e-4, lrWarmUp: 0.01, lrDecay: 1 },
       ...{ normalizeDecoder: true, auxCoefficient: 0, auxK: 0 },

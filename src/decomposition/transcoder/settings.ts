@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { type KindName, KINDS } from "../dictionary/kinds/kinds.ts";
 import {
-  batchTopKSettings,
   gatedSettings,
   jumpReluSettings,
   matryoshkaSettings,
@@ -16,7 +15,7 @@ const OF_KIND: Readonly<Record<KindName, z.ZodObject>> = {
   sae: saeSettings,
   gated: gatedSettings,
   topk: topKSettings,
-  batchtopk: batchTopKSettings,
+  batchtopk: topKSettings,
   jumprelu: jumpReluSettings,
   matryoshka: matryoshkaSettings,
 };

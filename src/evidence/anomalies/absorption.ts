@@ -43,7 +43,7 @@ const FEWEST = 10;
 const MOST = 128;
 
 /** Pairs in which the second feature is there only where the first is, and the first sometimes without. */
-export function hierarchicalPairs({ truth, rows }: Place): (readonly [parent: number, child: number])[] {
+function hierarchicalPairs({ truth, rows }: Place): (readonly [parent: number, child: number])[] {
   if (truth === undefined || truth.count > MOST) return [];
   const there = Array.from({ length: truth.count }, (_, j) => presence(featureStrength(truth, rows, j)));
   const counts = there.map((on) => on.reduce((a, b) => a + b, 0));

@@ -11,7 +11,7 @@ import { featureStrength, nearestComponents, SAME_DIRECTION } from "./true-featu
 import { auroc } from "./usefulness.ts";
 
 /** When a feature is one, by each definition. */
-export const DEFINITIONS = {
+const DEFINITIONS = {
   probe:
     "a linear probe on the value tells where it is there: AUROC of 0.95 or more, on rows that were not learnt from",
   direction: "a component that acts has its direction: cosine of 0.9 or more",

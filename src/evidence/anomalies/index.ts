@@ -7,7 +7,7 @@ export {
   type AnomalyOptions,
   type AnomalyReport,
 } from "./anomalies.ts";
-export { DEFINITIONS, disagreement, type DisagreementDetails, type FeatureDefinition } from "./definitions.ts";
+export { disagreement, type DisagreementDetails, type FeatureDefinition } from "./definitions.ts";
 export { type Found, isFound, type Measure, type Missing, type Outcome } from "./measure.ts";
 export { type AnomalyData, observe, type Observed, type ObserveOptions, type Place } from "./place.ts";
 export { changedOffData, offDataDifference, type OffDataDifference } from "./off-data.ts";

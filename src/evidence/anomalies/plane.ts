@@ -71,7 +71,7 @@ export function mixture(points: PlanePoints): number {
 }
 
 /** From here on a plane counts as one feature that goes round: fitted on seven shapes, held against others in the tests. */
-export const RING = { separability: 0.5, mixture: 0.35 } as const;
+const RING = { separability: 0.5, mixture: 0.35 } as const;
 
 /** Whether points go round. */
 export const isRing = (S: number, M: number): boolean => S >= RING.separability && M <= RING.mixture;

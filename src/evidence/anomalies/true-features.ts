@@ -122,7 +122,7 @@ export function nearestComponents(place: Place): FeatureMatch[] {
 }
 
 /** Whether components act with both signs, as principal components do and latents do not. */
-export function hasBothSigns({ z }: Pick<Place, "z">): boolean {
+function hasBothSigns({ z }: Pick<Place, "z">): boolean {
   let [above, below] = [false, false];
   for (let i = 0; i < z.length && !(above && below); i++) {
     if (z[i]! > 0) above = true;

@@ -45,7 +45,7 @@ const FEWEST = 20;
 const PRESENT_ABOVE = 0.02;
 
 /** The presence of each known feature as a concept, those that are there neither hardly ever nor nearly always. */
-export function featureConcepts(place: Place, shifted?: Place): { own: Concept[]; shifted?: Concept[] } {
+function featureConcepts(place: Place, shifted?: Place): { own: Concept[]; shifted?: Concept[] } {
   const { truth, rows } = place;
   if (truth === undefined) return { own: [] };
   const of = (one: Place, j: number): Float32Array =>
