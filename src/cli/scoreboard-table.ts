@@ -1,5 +1,5 @@
 /** The referee's board as tables: what each subject is, what each measure says, and what has to be known to read it. */
-import type { MeasureResult, Scoreboard, SubjectRow } from "../evidence/referee/scoreboard.ts";
+import type { ControlKind, MeasureResult, Scoreboard, SubjectRow } from "../evidence/referee/scoreboard.ts";
 import { duration, significant, table } from "./format.ts";
 
 /** Everything that fits a terminal; all numbers are in the JSON. */
@@ -13,7 +13,8 @@ export function scoreboardTables(board: Scoreboard): string {
     "",
     measureTable(board),
     "",
-    "± half the 95 % interval over prompts; # rank where it is decided, = tied; better is ↓ lower, ↑ higher",
+    "± half the 95 % interval over prompts; # rank where it is decided, = tied; better is ↓ lower, ↑ higher; * cannot tell controls apart",
+    `${board.measures.length} measures were made: --report draws them all, --json has them`,
     ...warnings(board),
   ].join("\n");
 }
@@ -56,31 +57,51 @@ function cost({ cost }: SubjectRow): string {
     .join(", ");
 }
 
+/** What a terminal shows, of each measure in the form that is asked of every family. */
+const COLUMNS: readonly (readonly [string, string])[] = [
+  ["sufficiency/zero/own/units", "enough, units"],
+  ["sufficiency/zero/own/bits", "enough, bits"],
+  ["necessity/zero/own/active", "needed"],
+  ["robustness/adversarial/matched", "attacked, matched"],
+  ["robustness/adversarial/natural", "attacked"],
+  ["remainder/lost", "left over"],
+  ["edits/specificity", "edits"],
+];
+
+/** A row a method, then what the controls score, from the least to the most. */
 function measureTable({ subjects, measures }: Scoreboard): string {
   const methods = subjects.filter(isMethod);
+  const columns = COLUMNS.flatMap(([id, title]) => {
+    const measure = measures.find((one) => one.id === id);
+    return measure === undefined ? [] : [{ title, measure }];
+  });
+  const controls = Object.entries(CONTROL_NAMES).flatMap(([control, title]) => {
+    const names = subjects.filter((one) => one.control === control).map(({ name }) => name);
+    return names.length === 0 ? [] : [[title, ...columns.map(({ measure }) => rangeCell(measure, names))]];
+  });
   return table(
+    ["", ...columns.map(({ title, measure }) => `${title} ${markOf(measure)}`)],
     [
-      "measure",
-      ...methods.map(({ name }) => name),
-      "oracle",
-      "by damage",
-      "random",
-      "permuted",
-      "directions",
-      "told apart",
+      ...methods.map(({ name }) => [
+        name,
+        ...columns.map(({ measure }) => scoreCell(measure, name, methods.length > 1)),
+      ]),
+      ...controls,
     ],
-    measures.map((measure) => [
-      `${measure.better === "lower" ? "↓" : "↑"} ${measure.id}`,
-      ...methods.map(({ name }) => scoreCell(measure, name, methods.length > 1)),
-      ...(["oracle", "oracle ranking", "random", "permuted", "random directions"] as const).map((control) =>
-        rangeCell(
-          measure,
-          subjects.filter((one) => one.control === control).map(({ name }) => name),
-        ),
-      ),
-      measure.tellsControlsApart === null ? "–" : measure.tellsControlsApart ? "yes" : "no",
-    ]),
   );
+}
+
+const CONTROL_NAMES: Readonly<Record<ControlKind, string>> = {
+  oracle: "(oracle)",
+  "oracle ranking": "(by damage)",
+  random: "(random)",
+  permuted: "(permuted)",
+  "random directions": "(random directions)",
+};
+
+/** Which way is better, and whether the measure tells controls apart. */
+function markOf({ better, tellsControlsApart }: MeasureResult): string {
+  return `${better === "lower" ? "↓" : "↑"}${tellsControlsApart === false ? "*" : ""}`;
 }
 
 /** What float32 rounds is nothing. */

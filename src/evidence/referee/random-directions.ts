@@ -40,7 +40,7 @@ export function randomDirectionsControl(decomposition: Decomposition, key: Key):
   const { network, sites } = decomposition;
   const points = new Set(network.points.map(({ name }) => name));
   const own = new Set([...network.sites, ...(network.furtherSites ?? [])].map(({ name }) => name));
-  const name = `random directions, ${sites.map((site) => site.name).join(", ")}`;
+  const name = `random directions, ${listed(sites.map((site) => site.name))}`;
   const nowhere = sites.find((site) => !points.has(site.name) && !own.has(site.name));
   if (nowhere !== undefined)
     throw new MechanistError(
@@ -132,4 +132,9 @@ function randomDirections(
         at,
       ),
   };
+}
+
+/** Names as a list, of many the first and how many more. */
+function listed(names: readonly string[]): string {
+  return names.length <= 2 ? names.join(", ") : `${names[0]} and ${names.length - 1} more`;
 }
