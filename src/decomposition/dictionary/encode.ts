@@ -31,7 +31,7 @@ export function encode(code: Code, x: Tensor<"batch d_in">, dictionary: Dictiona
 
 /** What is above its threshold, which is at least 0; the rest is 0 (Rajamanoharan et al. 2024b, eq. 4; Erichson et al. 2019). */
 function jumpRelu(pre: Tensor<"batch C">, threshold: Tensor<"C">): Tensor<"batch C"> {
-  return where(greater(pre, threshold), relu(pre), 0);
+  return where(greater(pre, threshold), relu(pre), 0) as Tensor<"batch C">;
 }
 
 /** The `k` largest of each row, where they are above 0 (Gao et al. 2024, eq. 3; Makhzani & Frey 2013). */

@@ -52,7 +52,7 @@ export function batchTop(
   const entries = reshape(stopGradient(pre), "entry", { entry: batch * C });
   const { values } = topK(entries, "entry", k * batch);
   const least = maximum(neg(max(neg(values))), 0);
-  return { z: where(greaterEqual(pre, least), relu(pre), 0), least };
+  return { z: where(greaterEqual(pre, least), relu(pre), 0) as Tensor<"batch C">, least };
 }
 
 /** How much of a new value a running threshold takes (SAELens). */
