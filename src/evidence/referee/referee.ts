@@ -223,7 +223,8 @@ class Board {
       return await work();
     } catch (error) {
       if (!(error instanceof MechanistError) || error.code === "Cancelled" || error.code === "Internal") throw error;
-      this.gaps.push({ what, why: error.message });
+      const { message } = error;
+      this.gaps.push({ what, why: message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message });
       return undefined;
     }
   }

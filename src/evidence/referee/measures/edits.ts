@@ -33,14 +33,15 @@ const TEXT: MeasureText = {
 
 export async function edits({ trial, chance, matchedSize, natural }: Hearing): Promise<Heard> {
   const { probe, subject } = trial;
-  const [matched] = await trial.thresholds([matchedSize]);
+  // Where all are fewer than that, half of them: of what is active everywhere nothing can be asked.
+  const [matched] = await trial.thresholds([Math.min(matchedSize, trial.units / 2)]);
   // Not more than all have, and not what the method itself calls inactive.
   const threshold = Math.max(matched!, natural);
   const active = await activePlaces(trial, threshold);
   const candidates = [...active].filter(([, { count, places }]) => count >= PLACES && places - count >= PLACES);
   if (candidates.length === 0) {
     const what = `a component that is active in ${PLACES} places and not in ${PLACES}`;
-    throw new MechanistError("Refused", `${subject.name}, edits: expected ${what}, got none among ${active.size}`);
+    throw new MechanistError("Refused", `${subject.name}: edits: expected ${what}, got none among ${active.size}`);
   }
   // The same on every board: which mechanisms are asked about is a choice, not a sample of prompts.
   const order = randomPermutation(foldIn(keyFromSeed(0), "edits"), candidates.length).slice(0, MOST);
