@@ -1,5 +1,5 @@
 /** `mechanist judge` with several runs: one board for decompositions of one network. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -36,7 +36,7 @@ test("runs of one network stand on one board, with what cannot be opened as a ga
 test("the board is a table, too, and says how many prompts it would take", async () => {
   const asked = ["--measures", "sufficiency", "--prompts", "64", "--precision", "0.0001"];
   const { stdout } = await command(dir, "judge", "parts", "neurons", ...asked);
-  expect(stdout).toMatch(/measure +parts +neurons +oracle/);
+  expect(stdout).toMatch(/enough, units ↓ +enough, bits ↓\nparts .* ±.*\nneurons .* ±.*\n\(oracle\) /);
   expect(stdout).toMatch(/less sure than ±0\.0001: sufficiency\/\S+ needs [\d,]+ prompts, not 64/);
 }, 240_000);
 
@@ -50,5 +50,26 @@ test("runs of two networks are not compared, and unknown measures not made", asy
   expect([unknown.status, unknown.stderr]).toEqual([
     2,
     expect.stringContaining("expected sufficiency, got sufficency"),
+  ]);
+}, 240_000);
+
+test("a report is a page of its own, and a card counts over reports", async () => {
+  const asked = ["--measures", "sufficiency,robustness", "--prompts", "64", "--report", "board.html"];
+  const { stdout } = await command(dir, "judge", "parts", "neurons", ...asked);
+  expect(stdout).toMatch(/board\.html\n$/);
+  const html = readFileSync(join(dir, "board.html"), "utf8");
+  expect(html).toContain(
+    "mechanist judge parts neurons --measures sufficiency,robustness --prompts 64 --report board.html",
+  );
+  expect(html).toMatch(/mechanist train tms .*--out/);
+  const card = documentOf(await command(dir, "card", "board.html", "--json"));
+  expect(card.families).toMatchObject([
+    { family: "neurons", networks: { tried: 1 } },
+    { family: "spd", networks: { tried: 1 } },
+  ]);
+  const { status, stderr } = await command(dir, "card", "other.html");
+  expect([status, stderr]).toEqual([
+    3,
+    "mechanist: other.html: expected a report that judge --report wrote, got no file\n",
   ]);
 }, 240_000);
