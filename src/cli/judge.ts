@@ -19,9 +19,8 @@ import { mechanistVersion } from "../run/environment.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
 import { named } from "../settings.ts";
-import { weightsIn } from "../training/optimise.ts";
 import { commandLines } from "./command-line.ts";
-import { openDecomposition, plain } from "./decompose.ts";
+import { plain } from "./decompose.ts";
 import { describeRun } from "./describe-run.ts";
 import { shownPath } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
@@ -68,9 +67,9 @@ export async function judgeCommand(given: readonly string[], options: JudgeOptio
       throw new MechanistError("BadArgument", `judge: expected a run that can be opened, got none of ${given.length}`);
     expectOneNetwork(opened);
     const documents: Record<string, unknown>[] = [];
-    for (const { run } of opened) {
-      terminal.working(`judging ${run.name}`);
-      documents.push(await judgeRun(run, { ...placement, ladder: options.ladder ?? false, signal }));
+    for (const one of opened) {
+      terminal.working(`judging ${one.run.name}`);
+      documents.push(await judgeRun(one, { ...placement, ladder: options.ladder ?? false, signal }));
     }
     const board = await refereed(opened, { ...placement, ...asked, signal }, terminal);
     terminal.clear();
@@ -130,15 +129,14 @@ function askedOf({ measures, prompts, precision, seed }: JudgeOptions): Asked {
   };
 }
 
-/** The verdict on a run's latest checkpoint, which must be whole: an older one would answer another question. */
+/** The verdict on a run's latest checkpoint. */
 async function judgeRun(
-  run: RunFolder,
+  { run, latest }: Opened,
   options: Placement & { readonly ladder: boolean; readonly signal: AbortSignal },
 ): Promise<Record<string, unknown>> {
-  const { document, weights, check } = await openDecomposition(run);
-  const { step, tensors } = await run.checkpoints.latest(check);
-  const verdict = await judge({ document, weights, components: weightsIn(tensors) }, options);
-  return { ...describeRun(run), step, stepsPerSecond: run.record.result?.stepsPerSecond ?? null, ...plain(verdict) };
+  const verdict = await judge(latest, options);
+  const { stepsPerSecond = null } = run.record.result ?? {};
+  return { ...describeRun(run), step: latest.step, stepsPerSecond, ...plain(verdict) };
 }
 
 async function refereed(

@@ -3,6 +3,7 @@ import type { RankOneDecomposition } from "../circuit/index.ts";
 import type { Decomposition } from "../decomposition/decomposition.ts";
 import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import { MechanistError } from "../error.ts";
+import type { NamedValues } from "../engine/index.ts";
 import type { DataSource } from "../evidence/fresh-data.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { findRun } from "../run/runs.ts";
@@ -26,6 +27,8 @@ export interface OpenedDecomposition {
 /** What a run's latest checkpoint holds, with the data it is of. */
 export interface LatestDecomposition extends Pick<OpenedDecomposition, "step" | "document" | "target" | "settings"> {
   readonly decomposition: Decomposition;
+  readonly weights: NamedValues;
+  readonly components: NamedValues;
   readonly source: DataSource;
 }
 
@@ -33,7 +36,8 @@ export interface LatestDecomposition extends Pick<OpenedDecomposition, "step" | 
 export async function openLatest(run: RunFolder): Promise<LatestDecomposition> {
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);
-  const decomposition = methodNamed(document.method).open(document, weights, weightsIn(tensors));
+  const components = weightsIn(tensors);
+  const decomposition = methodNamed(document.method).open(document, weights, components);
   const target = targetNamed(document.target.target);
   const { settings } = document.target;
   const tables = await target.tables?.(settings);
@@ -41,7 +45,7 @@ export async function openLatest(run: RunFolder): Promise<LatestDecomposition> {
     batch: (size) => target.batch("data", settings, size),
     ...(tables && { tables }),
   };
-  return { step, document, decomposition, target, settings, source };
+  return { step, document, weights, components, decomposition, target, settings, source };
 }
 
 /**
@@ -52,7 +56,7 @@ export async function openLatest(run: RunFolder): Promise<LatestDecomposition> {
  */
 export async function openRankOne(given: string, command: string): Promise<OpenedDecomposition> {
   const run = await findRun(given);
-  const { source: _, ...opened } = await openLatest(run);
+  const { source: _, weights: __, components: ___, ...opened } = await openLatest(run);
   const { decomposition, document, target, settings } = opened;
   if (!isRankOne(decomposition)) {
     throw new MechanistError(

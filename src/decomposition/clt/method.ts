@@ -6,7 +6,7 @@ import { targetNamed } from "../../training/targets.ts";
 import { MechanistError } from "../../error.ts";
 import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
 import { activationSource } from "../dictionary/method.ts";
-import { jumpReluSettings, trainingFields } from "../dictionary/settings.ts";
+import { jumpReluSettings, severalPointFields } from "../dictionary/settings.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
 import { latentCount } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
@@ -14,18 +14,6 @@ import { pairObjection, type PointPair, pointPairs, STREAM_INPUTS } from "../tra
 import { crossLayerCoder, crossLayerWeights } from "./cross-layer.ts";
 import { type CrossLayerTrainingSettings, crossLayerTraining, type PlacedLayer } from "./training.ts";
 
-/** What is not for a code over several points. */
-const {
-  subtractDecoderBias: _bias,
-  normalizeDecoder: _length,
-  endToEnd: _end,
-  outputCoefficient: _output,
-  downstreamCoefficient: _downstream,
-  localCoefficient: _local,
-  resampleEvery: _every,
-  resampleUntil: _until,
-  ...shared
-} = trainingFields;
 const { tanhScale, preActivationCoefficient, bandwidth, thresholdStart } = jumpReluSettings.shape;
 
 const cltSettings = z.strictObject({
@@ -43,7 +31,7 @@ const cltSettings = z.strictObject({
     .enum(["jumprelu", "relu"])
     .default("jumprelu")
     .describe("thresholds for latents and tanh of what they write in the penalty; or neither"),
-  ...shared,
+  ...severalPointFields,
   sparsityCoefficient: z.number().min(0).default(0.02).describe("weight of the penalty on what latents write"),
   sparsityWarmUp: z.number().min(0).max(1).default(1).describe("fraction of the run over which it rises from 0"),
   ...{ tanhScale, preActivationCoefficient, bandwidth, thresholdStart },

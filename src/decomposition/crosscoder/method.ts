@@ -8,26 +8,13 @@ import { targetNamed } from "../../training/targets.ts";
 import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
 import { activationSource } from "../dictionary/method.ts";
 import { rowPoints, type RowPoint } from "../dictionary/rows.ts";
-import { l1Fields, trainingFields } from "../dictionary/settings.ts";
+import { l1Fields, severalPointFields } from "../dictionary/settings.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
 import { latentCount } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
 import { rowCounts } from "../transcoder/pairs.ts";
 import { crosscoderCoder, type CrosscoderShape, crosscoderWeights } from "./crosscoder.ts";
 import { type CrosscoderTrainingSettings, crosscoderTraining } from "./training.ts";
-
-/** What is not for a code over several points. */
-const {
-  subtractDecoderBias: _bias,
-  normalizeDecoder: _length,
-  endToEnd: _end,
-  outputCoefficient: _output,
-  downstreamCoefficient: _downstream,
-  localCoefficient: _local,
-  resampleEvery: _every,
-  resampleUntil: _until,
-  ...shared
-} = trainingFields;
 
 const crosscoderSettings = z.strictObject({
   points: z
@@ -36,7 +23,7 @@ const crosscoderSettings = z.strictObject({
     .describe(
       "hook points of one width, commas between and * for any part of a name; empty: the stream after every block",
     ),
-  ...shared,
+  ...severalPointFields,
   ...l1Fields,
   decoderStart: z.number().gt(0).default(0.1).describe("length of the decoder's rows at each point at the start"),
   activationNormalization: z

@@ -62,6 +62,20 @@ export const trainingFields = {
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights, data and shuffling"),
 };
 
+const {
+  subtractDecoderBias: _bias,
+  normalizeDecoder: _length,
+  endToEnd: _end,
+  outputCoefficient: _output,
+  downstreamCoefficient: _downstream,
+  localCoefficient: _local,
+  resampleEvery: _every,
+  resampleUntil: _until,
+  ...severalPointFields
+} = trainingFields;
+/** The same for a code over several points: without what is said of one. */
+export { severalPointFields };
+
 /** Where dictionaries of one point act. */
 const pointFields = {
   point: z
