@@ -11,7 +11,7 @@ const END_TO_END = ["no", "output", "downstream"] as const;
 const fraction = z.number().min(0).max(1);
 
 /** Settings of every training on activations, transcoders' and crosscoders' too. */
-export const trainingFields = {
+const trainingFields = {
   C: z
     .int()
     .min(0)
