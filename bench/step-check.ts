@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { compile, type NamedValues, values } from "../src/engine/index.ts";
 import { drawUniform } from "../src/engine/randomness.ts";
 import { writeSafetensors } from "../src/file/safetensors.ts";
-import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
+import { slotsAskedFor } from "../src/decomposition/parameter/optimisation/slots.ts";
 import { type Key } from "../src/tensor/index.ts";
 import { readyStep, rowsOfBatch } from "./step.ts";
 import { stepSubject } from "./step-subject.ts";

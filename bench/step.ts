@@ -1,10 +1,10 @@
 /** One training step of a decomposition as a benchmark: timed after a warm-up, in a process of its own. */
-import { adversaryStart } from "../src/decomposition/parameter/adversary.ts";
-import { isPersistent, persistentSpecs } from "../src/decomposition/parameter/adversarial-reconstructions.ts";
+import { adversaryStart } from "../src/decomposition/parameter/masks/adversary.ts";
+import { isPersistent, persistentSpecs } from "../src/decomposition/parameter/losses/adversarial-reconstructions.ts";
 import { compileDecomposition, decompositionInputs, firstComponents } from "../src/decomposition/parameter/run.ts";
-import { parameterGroups } from "../src/decomposition/parameter/groups.ts";
+import { parameterGroups } from "../src/decomposition/parameter/optimisation/groups.ts";
 import { importanceFunction } from "../src/decomposition/parameter/importance/function.ts";
-import { slotsAskedFor } from "../src/decomposition/parameter/slots.ts";
+import { slotsAskedFor } from "../src/decomposition/parameter/optimisation/slots.ts";
 import type { NamedValues, StepInputs, Stepper } from "../src/engine/index.ts";
 import { foldIn, keyFromSeed, sizesOf, type Tensor } from "../src/tensor/index.ts";
 import { stepSubject, type StepSubject, type SubjectSizes } from "./step-subject.ts";

@@ -4,7 +4,7 @@
  * break every network with circuits in superposition, by aligning the noise of all that is inactive; that is why sources are shared and steps few.
  */
 import { divergence } from "../decomposition/parameter/losses/reconstruction.ts";
-import { maskFrom } from "../decomposition/parameter/mask.ts";
+import { maskFrom } from "../decomposition/parameter/masks/mask.ts";
 import { compile, type Executable, itemOf, type NamedValues, values } from "../engine/index.ts";
 import { foldIn, gradients, input, type Key, randomUniform, type Tensor } from "../tensor/index.ts";
 import { columns, type DrawnBatch, type FreshData } from "./fresh-data.ts";

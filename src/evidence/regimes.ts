@@ -3,7 +3,7 @@
  * those that say so does the remainder, what the components leave over, take part.
  */
 import type { Decomposition, Masks } from "../decomposition/decomposition.ts";
-import { maskFrom } from "../decomposition/parameter/mask.ts";
+import { maskFrom } from "../decomposition/parameter/masks/mask.ts";
 import { cast, constant, greater, type Tensor, uniform } from "../tensor/index.ts";
 import { columns, type GivenBatch } from "./fresh-data.ts";
 

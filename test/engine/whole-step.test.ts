@@ -4,7 +4,7 @@
  */
 import { describe, test } from "vitest";
 import { sparseFeatures } from "../../src/data/sparse-feature.ts";
-import { decompositionObjective } from "../../src/decomposition/parameter/objective.ts";
+import { decompositionObjective } from "../../src/decomposition/parameter/losses/objective.ts";
 import { parameterSettings } from "../../src/decomposition/parameter/settings.ts";
 import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
 import { componentWeights } from "../../src/decomposition/parameter/parameter-decomposition.ts";

@@ -4,7 +4,7 @@ import { sparseFeatures } from "../../src/data/sparse-feature.ts";
 import { lowerLeakyHardSigmoid, upperLeakyHardSigmoid } from "../../src/decomposition/parameter/importance/hard-sigmoid.ts";
 import { importanceMinimality } from "../../src/decomposition/parameter/losses/importance-minimality.ts";
 import { scalarGates } from "../../src/decomposition/parameter/importance/scalar-gate.ts";
-import { decompositionObjective } from "../../src/decomposition/parameter/objective.ts";
+import { decompositionObjective } from "../../src/decomposition/parameter/losses/objective.ts";
 import { parameterSettings } from "../../src/decomposition/parameter/settings.ts";
 import { compile, interpret, type NamedValues, type Values, values } from "../../src/engine/index.ts";
 import { tms } from "../../src/network/tms.ts";

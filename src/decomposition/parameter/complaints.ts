@@ -6,10 +6,10 @@ import { MechanistError } from "../../error.ts";
 import type { Network } from "../../network/network.ts";
 import { namesLike } from "../../network/site-patterns.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { isPersistent } from "./adversarial-reconstructions.ts";
+import { isPersistent } from "./losses/adversarial-reconstructions.ts";
 import { importanceFunction } from "./importance/function.ts";
 import type { ParameterSettings } from "./settings.ts";
-import { expectPatterns, slotsAskedFor } from "./slots.ts";
+import { expectPatterns, slotsAskedFor } from "./optimisation/slots.ts";
 import { isTargeted, targetedBatch } from "./targeted.ts";
 
 /** The coefficients of which one must be above 0: without a reconstruction nothing says what components are for. */

@@ -18,7 +18,7 @@ import {
   type Tensor,
 } from "../../tensor/index.ts";
 import { scalarGates } from "./importance/scalar-gate.ts";
-import { maskedHooks } from "./masked-product.ts";
+import { maskedHooks } from "./masks/masked-product.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 import { ownProduct, rowsOf } from "./subcomponents.ts";
 

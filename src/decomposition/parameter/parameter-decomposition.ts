@@ -4,7 +4,7 @@ import type { Network, WeightSpec } from "../../network/network.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { Masks } from "../decomposition.ts";
 import type { ImportanceFunction, LowerLeak, Slots } from "./importance/importance.ts";
-import { cleanRun } from "./clean-run.ts";
+import { cleanRun } from "./losses/clean-run.ts";
 import { RankOneDecomposition, slotsOf } from "./rank-one-decomposition.ts";
 import { subcomponentWeights } from "./subcomponents.ts";
 

@@ -7,7 +7,7 @@ import { toyTransformer } from "../../network/transformer/config.ts";
 import { transformer } from "../../network/transformer/transformer.ts";
 import { constant, foldIn, gradients, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
 import { scalarGates } from "./importance/scalar-gate.ts";
-import { decompositionObjective } from "./objective.ts";
+import { decompositionObjective } from "./losses/objective.ts";
 import { parameterSettings } from "./settings.ts";
 import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
 

@@ -10,7 +10,7 @@ import { formatAddress } from "../address.ts";
 import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
 import type { Slots } from "./importance/importance.ts";
-import { maskedHooks, type SiteMask } from "./masked-product.ts";
+import { maskedHooks, type SiteMask } from "./masks/masked-product.ts";
 import {
   innerActivation,
   siteRows,

@@ -9,10 +9,10 @@ import type { Checkpoint } from "../../training/loop.ts";
 import { resolveTarget, targetNamed } from "../../training/targets.ts";
 import { decompose, resolveMethod } from "../methods.ts";
 import { importanceFunction } from "./importance/function.ts";
-import { decompositionObjective } from "./objective.ts";
+import { decompositionObjective } from "./losses/objective.ts";
 import { componentWeights } from "./parameter-decomposition.ts";
 import { parameterSettings } from "./settings.ts";
-import { slotsAskedFor } from "./slots.ts";
+import { slotsAskedFor } from "./optimisation/slots.ts";
 
 const network = tms({ features: 3, hidden: 2, identity: false });
 const weights: NamedValues = {

@@ -14,21 +14,21 @@ import {
 } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { constantSchedule, type Knot, scheduleAt } from "../../training/schedule.ts";
-import { isPersistent, persistentSpecs } from "./adversarial-reconstructions.ts";
-import { adversaryScalars, adversaryStart } from "./adversary.ts";
-import { groupScalars, parameterGroups } from "./groups.ts";
+import { isPersistent, persistentSpecs } from "./losses/adversarial-reconstructions.ts";
+import { adversaryScalars, adversaryStart } from "./masks/adversary.ts";
+import { groupScalars, parameterGroups } from "./optimisation/groups.ts";
 import type { ImportanceFunction, Slots } from "./importance/importance.ts";
 import { importanceFunction } from "./importance/function.ts";
-import { rowsIn } from "./masked-product.ts";
-import { decompositionObjective } from "./objective.ts";
-import { prune } from "./prune.ts";
-import { scheduledScalars } from "./schedules.ts";
+import { rowsIn } from "./masks/masked-product.ts";
+import { decompositionObjective } from "./losses/objective.ts";
+import { prune } from "./optimisation/prune.ts";
+import { scheduledScalars } from "./optimisation/schedules.ts";
 import type { ParameterSettings } from "./settings.ts";
-import { inAllSlots, slotsAskedFor, slotsInUse, withSlots } from "./slots.ts";
-import { firstMeans, frequencyScalars } from "./sparsity.ts";
-import { startsFaithful, startSubcomponents } from "./start.ts";
+import { inAllSlots, slotsAskedFor, slotsInUse, withSlots } from "./optimisation/slots.ts";
+import { firstMeans, frequencyScalars } from "./losses/sparsity.ts";
+import { startsFaithful, startSubcomponents } from "./optimisation/start.ts";
 import { subcomponentWeights } from "./subcomponents.ts";
-import { faithfulnessOf } from "./weight-terms.ts";
+import { faithfulnessOf } from "./losses/weight-terms.ts";
 
 /** A network, its weights, and the data it is taken apart on. */
 export interface DecompositionTarget {

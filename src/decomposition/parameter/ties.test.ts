@@ -8,8 +8,8 @@ import { adamWScalars } from "../../training/adamw.ts";
 import { compileOptimisation, savedState, weightsIn } from "../../training/optimise.ts";
 import { layoutOf } from "../../training/parameters.ts";
 import { faithfulness } from "./losses/faithfulness.ts";
-import { slotsInUse } from "./slots.ts";
-import { startSubcomponents } from "./start.ts";
+import { slotsInUse } from "./optimisation/slots.ts";
+import { startSubcomponents } from "./optimisation/start.ts";
 import { subcomponentsOf, subcomponentWeights, weightDelta } from "./subcomponents.ts";
 
 const plain = tms({ features: 4, hidden: 2, identity: true });

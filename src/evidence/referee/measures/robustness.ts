@@ -3,7 +3,7 @@
  * units and anything in [0, 1] on the others. The adversary has one source for each component, shared by all prompts and positions of a batch, and takes 20
  * steps of sign PGD (VPD, evaluation adversary); free on each prompt it would break every network whose circuits are in superposition.
  */
-import { maskFrom } from "../../../decomposition/parameter/mask.ts";
+import { maskFrom } from "../../../decomposition/parameter/masks/mask.ts";
 import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
 import {
   axisSize,

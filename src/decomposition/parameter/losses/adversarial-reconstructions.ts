@@ -2,8 +2,8 @@
  * Reconstructions under masks that an adversary chooses (VPD, adversarial reconstruction; param-decomp SPEC, S10', S14', S24, S34). What the
  * sources climb has the coefficient 1 whatever the loss gives it, and warm-up ascents have all sites on components.
  */
-import { type Tensor, add, cast, gradients, less, mul, sub, uniform } from "../../tensor/index.ts";
-import type { StepObjective } from "../../training/optimise.ts";
+import { type Tensor, add, cast, gradients, less, mul, sub, uniform } from "../../../tensor/index.ts";
+import type { StepObjective } from "../../../training/optimise.ts";
 import {
   type AdversaryShape,
   drawn,
@@ -13,13 +13,13 @@ import {
   persistentStep,
   sourcesOf,
   sourceSpecs,
-} from "./adversary.ts";
-import type { Slots } from "./importance/importance.ts";
-import { overRows, type Rows, type SiteMask, type SiteMasks } from "./masked-product.ts";
-import { drawnMasks, masked, type Masking, meanOf, routed, sourcedMasks, type Term } from "./reconstructions.ts";
-import type { ParameterSettings } from "./settings.ts";
-import type { WeightSpec } from "../../network/network.ts";
-import type { Tensors } from "../../tensor/index.ts";
+} from "../masks/adversary.ts";
+import type { Slots } from "../importance/importance.ts";
+import { overRows, type Rows, type SiteMask, type SiteMasks } from "../masks/masked-product.ts";
+import { drawnMasks, masked, type Masking, meanOf, routed, sourcedMasks, type Term } from "./masked-reconstructions.ts";
+import type { ParameterSettings } from "../settings.ts";
+import type { WeightSpec } from "../../../network/network.ts";
+import type { Tensors } from "../../../tensor/index.ts";
 
 /** Reconstructions with what they carry from step to step. */
 export interface AdversarialPart extends Pick<StepObjective, "wrt" | "values" | "carried"> {

@@ -2,8 +2,18 @@
  * One site's product with its components masked, what they leave over masked too, and rows routed around it (SPD paper, section 2;
  * VPD, delta component and subset routing; param-decomp SPEC, S1 to S4).
  */
-import { type Hooks, type Network, type Site, weightInputs } from "../../network/network.ts";
-import { add, axisSize, einsum, mul, reshape, broadcast, sub, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { type Hooks, type Network, type Site, weightInputs } from "../../../network/network.ts";
+import {
+  add,
+  axisSize,
+  einsum,
+  mul,
+  reshape,
+  broadcast,
+  sub,
+  type Tensor,
+  type Tensors,
+} from "../../../tensor/index.ts";
 import {
   fromRows,
   innerActivation,
@@ -12,7 +22,7 @@ import {
   type SiteRows,
   type Subcomponents,
   subcomponentsOf,
-} from "./subcomponents.ts";
+} from "../subcomponents.ts";
 
 /** How one site runs. */
 export interface SiteMask {

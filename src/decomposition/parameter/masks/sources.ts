@@ -23,8 +23,8 @@ import {
   uniform,
   where,
   withDerivative,
-} from "../../tensor/index.ts";
-import { LEAK } from "./importance/hard-sigmoid.ts";
+} from "../../../tensor/index.ts";
+import { LEAK } from "../importance/hard-sigmoid.ts";
 import { maskFrom } from "./mask.ts";
 import type { SiteMask } from "./masked-product.ts";
 

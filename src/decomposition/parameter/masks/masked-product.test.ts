@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { interpret, values } from "../../engine/index.ts";
-import { constant, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
+import { interpret, values } from "../../../engine/index.ts";
+import { constant, input, keyFromSeed, randomNormal, type Tensor } from "../../../tensor/index.ts";
 import { maskedProduct, overRows } from "./masked-product.ts";
 
 const [batch, d_in, d_out, C] = [3, 4, 2, 5];

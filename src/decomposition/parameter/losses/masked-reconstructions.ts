@@ -2,16 +2,16 @@
  * The reconstructions of parameter decomposition: how masks come about, which sites they are at, and what the masked network is held
  * against (SPD paper, section 2; SPD repository, the catalogue of reconstruction losses; VPD, adversarial reconstruction).
  */
-import type { Network, Site } from "../../network/network.ts";
-import { add, axisSize, constant, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
+import type { Network, Site } from "../../../network/network.ts";
+import { add, axisSize, constant, mul, scalar, type Tensor, type Tensors } from "../../../tensor/index.ts";
 import type { CleanRun } from "./clean-run.ts";
-import type { Comparison } from "./losses/blockwise-divergence.ts";
-import { hiddenReconstruction } from "./losses/reconstruction.ts";
-import { maskFrom } from "./mask.ts";
-import { maskedHooks, overRows, type Rows, type SiteMask, type SiteMasks } from "./masked-product.ts";
-import { routes } from "./routing.ts";
-import type { ParameterSettings } from "./settings.ts";
-import { drawnMask } from "./sources.ts";
+import type { Comparison } from "./blockwise-divergence.ts";
+import { hiddenReconstruction } from "./reconstruction.ts";
+import { maskFrom } from "../masks/mask.ts";
+import { maskedHooks, overRows, type Rows, type SiteMask, type SiteMasks } from "../masks/masked-product.ts";
+import { routes } from "../masks/routing.ts";
+import type { ParameterSettings } from "../settings.ts";
+import { drawnMask } from "../masks/sources.ts";
 
 /** What is masked: one stream of data through the network. */
 export interface Masking {

@@ -7,14 +7,14 @@
  * ones make up in length. A component of zeros has no gradient and stays as it is. What it held falls to the remainder, and where
  * steps are left to take, the live ones learn it.
  */
-import { compile, type CompileOptions, type NamedValues } from "../../engine/index.ts";
-import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
-import { axisNames, foldIn, type Key, mean, sizeOf, type Tensor } from "../../tensor/index.ts";
-import { cleanRun } from "./clean-run.ts";
-import type { ImportanceFunction } from "./importance/importance.ts";
-import { rowsIn } from "./masked-product.ts";
-import { componentWeights } from "./parameter-decomposition.ts";
-import { slotsOf } from "./rank-one-decomposition.ts";
+import { compile, type CompileOptions, type NamedValues } from "../../../engine/index.ts";
+import { type Network, weightInputs, type WeightSpec } from "../../../network/network.ts";
+import { axisNames, foldIn, type Key, mean, sizeOf, type Tensor } from "../../../tensor/index.ts";
+import { cleanRun } from "../losses/clean-run.ts";
+import type { ImportanceFunction } from "../importance/importance.ts";
+import { rowsIn } from "../masks/masked-product.ts";
+import { componentWeights } from "../parameter-decomposition.ts";
+import { slotsOf } from "../rank-one-decomposition.ts";
 
 /** Over how many rows a component's mean importance is taken. */
 const SAMPLE = 65_536;

@@ -1,6 +1,6 @@
 /** Masks from sources that no adversary chooses. */
 import { describe, expect, test } from "vitest";
-import { interpret, type NamedValues, values } from "../../engine/index.ts";
+import { interpret, type NamedValues, values } from "../../../engine/index.ts";
 import {
   add,
   constant,
@@ -13,8 +13,8 @@ import {
   sum,
   type Tensor,
   uniform,
-} from "../../tensor/index.ts";
-import { lowerLeakyHardSigmoid } from "./importance/hard-sigmoid.ts";
+} from "../../../tensor/index.ts";
+import { lowerLeakyHardSigmoid } from "../importance/hard-sigmoid.ts";
 import type { SiteMask } from "./masked-product.ts";
 import { drawnMask, type MaskSource } from "./sources.ts";
 

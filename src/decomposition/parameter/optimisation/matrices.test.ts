@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { tms } from "../../network/tms.ts";
-import { muonLayout } from "../../training/muon.ts";
-import { layoutOf } from "../../training/parameters.ts";
-import { scalarGates } from "./importance/scalar-gate.ts";
+import { tms } from "../../../network/tms.ts";
+import { muonLayout } from "../../../training/muon.ts";
+import { layoutOf } from "../../../training/parameters.ts";
+import { scalarGates } from "../importance/scalar-gate.ts";
 import { matricesOf } from "./matrices.ts";
-import { componentWeights } from "./parameter-decomposition.ts";
+import { componentWeights } from "../parameter-decomposition.ts";
 
 test.each([
   ["d_in C", [5, 20], { count: 1, rows: 5, columns: 20 }],

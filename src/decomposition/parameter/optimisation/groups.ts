@@ -1,13 +1,13 @@
 /** Which weights share an optimiser: all of them, or components apart from what predicts their importances. */
-import type { WeightSpec } from "../../network/network.ts";
-import { adamWScalars } from "../../training/adamw.ts";
-import type { ParameterGroup } from "../../training/optimise.ts";
-import { layoutOf } from "../../training/parameters.ts";
-import { cosineSchedule, scheduleAt } from "../../training/schedule.ts";
-import type { ImportanceFunction, Slots } from "./importance/importance.ts";
+import type { WeightSpec } from "../../../network/network.ts";
+import { adamWScalars } from "../../../training/adamw.ts";
+import type { ParameterGroup } from "../../../training/optimise.ts";
+import { layoutOf } from "../../../training/parameters.ts";
+import { cosineSchedule, scheduleAt } from "../../../training/schedule.ts";
+import type { ImportanceFunction, Slots } from "../importance/importance.ts";
 import { matricesOf } from "./matrices.ts";
-import type { ParameterSettings } from "./settings.ts";
-import { subcomponentWeights } from "./subcomponents.ts";
+import type { ParameterSettings } from "../settings.ts";
+import { subcomponentWeights } from "../subcomponents.ts";
 
 /** Whether one vector can serve both: it is a dozen operations less. */
 function isOne({ clipNorm, importanceClipNorm, importanceLearningRate, learningRate }: ParameterSettings): boolean {

@@ -1,15 +1,15 @@
 /** The network on its own weights: what masked runs are compared with, and what importances are predicted from. */
-import type { Network } from "../../network/network.ts";
-import { axisSize, stopGradient, type Tensor, type Tensors } from "../../tensor/index.ts";
+import type { Network } from "../../../network/network.ts";
+import { axisSize, stopGradient, type Tensor, type Tensors } from "../../../tensor/index.ts";
 import {
   causalImportance,
   type CausalImportance,
   type ImportanceFunction,
   type LowerLeak,
   type SeenSite,
-} from "./importance/importance.ts";
-import type { Comparison } from "./losses/blockwise-divergence.ts";
-import { innerActivation, siteRows, subcomponentsOf } from "./subcomponents.ts";
+} from "../importance/importance.ts";
+import type { Comparison } from "./blockwise-divergence.ts";
+import { innerActivation, siteRows, subcomponentsOf } from "../subcomponents.ts";
 
 export interface CleanRun {
   /** What masked runs are compared with: the output, or what `run` made of the batch instead. */

@@ -31,10 +31,10 @@ import {
   type Tensor,
   type Tensors,
   uniform,
-} from "../../tensor/index.ts";
-import { type NamedValues, type StepProgram, values } from "../../engine/index.ts";
-import type { WeightSpec } from "../../network/network.ts";
-import type { Slots } from "./importance/importance.ts";
+} from "../../../tensor/index.ts";
+import { type NamedValues, type StepProgram, values } from "../../../engine/index.ts";
+import type { WeightSpec } from "../../../network/network.ts";
+import type { Slots } from "../importance/importance.ts";
 import type { Rows } from "./masked-product.ts";
 
 /** Which rows share one source: none, the positions of an example, the examples at a position, or all; `pool`: see `PooledShape`. */

@@ -1,8 +1,8 @@
 /** Which sites run on components: how the draws are distributed, with fixed keys. */
 import { describe, expect, test } from "vitest";
-import { compile, interpret, type Values } from "../../engine/index.ts";
-import type { Site } from "../../network/network.ts";
-import { keyFromSeed, type Tensor } from "../../tensor/index.ts";
+import { compile, interpret, type Values } from "../../../engine/index.ts";
+import type { Site } from "../../../network/network.ts";
+import { keyFromSeed, type Tensor } from "../../../tensor/index.ts";
 import { type Routing, routes } from "./routing.ts";
 
 const ROWS = 20_000;

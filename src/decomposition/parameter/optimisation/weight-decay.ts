@@ -3,8 +3,8 @@
  * batch needs shrink away, components that something needs do not shrink at all. Without a loss on faithfulness nothing else would
  * move the ones that nobody needs.
  */
-import { maximum, max, mul, sub, type Tensor } from "../../tensor/index.ts";
-import type { Subcomponents } from "./subcomponents.ts";
+import { maximum, max, mul, sub, type Tensor } from "../../../tensor/index.ts";
+import type { Subcomponents } from "../subcomponents.ts";
 
 /**
  * How much each component mattered where it mattered most: the largest of its importances over the rows of all batches.

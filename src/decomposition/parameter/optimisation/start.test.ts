@@ -1,15 +1,15 @@
 /** Subcomponents at the start: what they add up to, and what each of them touches. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type NamedValues, values } from "../../engine/index.ts";
-import type { Network } from "../../network/network.ts";
-import { residualMlp } from "../../network/residual-mlp.ts";
-import { tms } from "../../network/tms.ts";
-import { toyTransformer } from "../../network/transformer/config.ts";
-import { transformer } from "../../network/transformer/transformer.ts";
-import { foldIn, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
+import { type NamedValues, values } from "../../../engine/index.ts";
+import type { Network } from "../../../network/network.ts";
+import { residualMlp } from "../../../network/residual-mlp.ts";
+import { tms } from "../../../network/tms.ts";
+import { toyTransformer } from "../../../network/transformer/config.ts";
+import { transformer } from "../../../network/transformer/transformer.ts";
+import { foldIn, keyFromSeed, randomNormal, sizeOf } from "../../../tensor/index.ts";
 import { alignedSubcomponents, startsFaithful, startSubcomponents } from "./start.ts";
-import { initialSubcomponents } from "./subcomponents.ts";
+import { initialSubcomponents } from "../subcomponents.ts";
 
 const key = keyFromSeed(2);
 

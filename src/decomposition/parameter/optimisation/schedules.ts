@@ -1,7 +1,7 @@
 /** Numbers that change in the course of a run: constants of the program where they do not, scalar inputs of each step where they do. */
-import { input, type Tensor } from "../../tensor/index.ts";
-import { type Knot, scheduleAt } from "../../training/schedule.ts";
-import type { ParameterSettings } from "./settings.ts";
+import { input, type Tensor } from "../../../tensor/index.ts";
+import { type Knot, scheduleAt } from "../../../training/schedule.ts";
+import type { ParameterSettings } from "../settings.ts";
 
 /** What changes. */
 export type Scheduled = "p" | "gamma" | "importanceScale" | "persistentScale" | "localityThreshold";

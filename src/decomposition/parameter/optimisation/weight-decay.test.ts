@@ -1,7 +1,7 @@
 /** Weight decay scaled by importance, over three steps by hand. */
 import { expect, test } from "vitest";
-import { compileSteps, interpret, type NamedValues, values } from "../../engine/index.ts";
-import { constant, input, sum, type Tensor } from "../../tensor/index.ts";
+import { compileSteps, interpret, type NamedValues, values } from "../../../engine/index.ts";
+import { constant, input, sum, type Tensor } from "../../../tensor/index.ts";
 import { decayed, mostImportance } from "./weight-decay.ts";
 
 /** Two streams of data with three components: one that always matters, one that matters once, one that never does. */

@@ -3,11 +3,11 @@
  * them has is left out, and at its default on the other side.
  */
 import { z } from "zod";
-import { MechanistError } from "../../error.ts";
-import type { Network } from "../../network/network.ts";
-import type { Slots } from "./importance/importance.ts";
-import { modulePath } from "./published-layout.ts";
-import type { ParameterSettings } from "./settings.ts";
+import { MechanistError } from "../../../error.ts";
+import type { Network } from "../../../network/network.ts";
+import type { Slots } from "../importance/importance.ts";
+import { modulePath } from "./layout.ts";
+import type { ParameterSettings } from "../settings.ts";
 
 /** Losses without settings of their own, by the repository's name. */
 const LOSSES = {

@@ -1,5 +1,5 @@
 /** Masks: a source in [0, 1] moves each mask between its causal importance and 1. */
-import { mul, sub, type Tensor } from "../../tensor/index.ts";
+import { mul, sub, type Tensor } from "../../../tensor/index.ts";
 
 /**
  * `m = g + (1 - g) r` (SPD paper, eq. for the stochastic masks): what is important stays, what is not may be anything.

@@ -6,12 +6,12 @@
  * Certain are the names of the toys' modules and of the repository's simple Llama; of other networks, of global importance functions and of what
  * became of the format later nothing is said here.
  */
-import { MechanistError } from "../../error.ts";
-import { type NamedValues, type Values, values } from "../../engine/index.ts";
-import type { Network } from "../../network/network.ts";
-import { sizeOf } from "../../tensor/index.ts";
-import type { ImportanceFunction, Slots } from "./importance/importance.ts";
-import { componentWeights } from "./parameter-decomposition.ts";
+import { MechanistError } from "../../../error.ts";
+import { type NamedValues, type Values, values } from "../../../engine/index.ts";
+import type { Network } from "../../../network/network.ts";
+import { sizeOf } from "../../../tensor/index.ts";
+import type { ImportanceFunction, Slots } from "../importance/importance.ts";
+import { componentWeights } from "../parameter-decomposition.ts";
 
 /** Our names of matrices in a block, and the repository's. */
 const BLOCK: Readonly<Record<string, string>> = {

@@ -8,22 +8,29 @@
  *
  * A targeted decomposition has a second stream of data, everything else, on which the remainder stays whole (tPD).
  */
-import type { Network, Site } from "../../network/network.ts";
-import { namesLike } from "../../network/site-patterns.ts";
-import { add, input, mul, scalar, type Tensor, type Tensors } from "../../tensor/index.ts";
-import type { StepObjective } from "../../training/optimise.ts";
+import type { Network, Site } from "../../../network/network.ts";
+import { namesLike } from "../../../network/site-patterns.ts";
+import { add, input, mul, scalar, type Tensor, type Tensors } from "../../../tensor/index.ts";
+import type { StepObjective } from "../../../training/optimise.ts";
 import { freshReconstruction, persistentReconstruction } from "./adversarial-reconstructions.ts";
 import { cleanRun } from "./clean-run.ts";
-import { componentsGroup } from "./groups.ts";
-import type { ImportanceFunction } from "./importance/importance.ts";
-import { comparison } from "./losses/blockwise-divergence.ts";
-import { rowsIn } from "./masked-product.ts";
-import { masked, type Masking, drawnMasks, passiveReconstructions, type Term, wholeLike } from "./reconstructions.ts";
-import { scheduledTensors } from "./schedules.ts";
-import type { ParameterSettings } from "./settings.ts";
+import { componentsGroup } from "../optimisation/groups.ts";
+import type { ImportanceFunction } from "../importance/importance.ts";
+import { comparison } from "./blockwise-divergence.ts";
+import { rowsIn } from "../masks/masked-product.ts";
+import {
+  masked,
+  type Masking,
+  drawnMasks,
+  passiveReconstructions,
+  type Term,
+  wholeLike,
+} from "./masked-reconstructions.ts";
+import { scheduledTensors } from "../optimisation/schedules.ts";
+import type { ParameterSettings } from "../settings.ts";
 import { carriedMeans, sparsity } from "./sparsity.ts";
-import { slotsIn, subcomponentsOf } from "./subcomponents.ts";
-import { decayed, mostImportance } from "./weight-decay.ts";
+import { slotsIn, subcomponentsOf } from "../subcomponents.ts";
+import { decayed, mostImportance } from "../optimisation/weight-decay.ts";
 import { weightTerms } from "./weight-terms.ts";
 
 /** What is taken apart, on what. */

@@ -5,12 +5,12 @@
  * neurons or heads: `V[:, c] U[c, :]` is a piece of one column of W where W writes into them, a piece of one row where it reads
  * from them. As many as there are coordinates, or more, add up to W exactly, and need no warm-up on faithfulness.
  */
-import { MechanistError } from "../../error.ts";
-import { interpret, type NamedValues, values } from "../../engine/index.ts";
-import { type Network, type Site, type Units, weightInputs } from "../../network/network.ts";
-import { foldIn, type Key, randomPermutation } from "../../tensor/index.ts";
-import type { Slots } from "./importance/importance.ts";
-import { initialSubcomponents, tied } from "./subcomponents.ts";
+import { MechanistError } from "../../../error.ts";
+import { interpret, type NamedValues, values } from "../../../engine/index.ts";
+import { type Network, type Site, type Units, weightInputs } from "../../../network/network.ts";
+import { foldIn, type Key, randomPermutation } from "../../../tensor/index.ts";
+import type { Slots } from "../importance/importance.ts";
+import { initialSubcomponents, tied } from "../subcomponents.ts";
 
 /** `normal` draws everything; `nonlinearity-aligned` is made of the network's own matrices, where a site faces neurons or heads. */
 export type ComponentStart = "normal" | "nonlinearity-aligned";

@@ -2,13 +2,13 @@
  * Slots: how many subcomponents each site has, and which of them are in use. A component that was pruned is zeros; it keeps its place, so that
  * addresses stay what they were, but the program that trains the others is made without it.
  */
-import { type NamedValues, type Values, values } from "../../engine/index.ts";
-import { MechanistError } from "../../error.ts";
-import type { Network, Site } from "../../network/network.ts";
-import { fitsPattern, namesLike } from "../../network/site-patterns.ts";
-import { axisNames, sizeOf } from "../../tensor/index.ts";
-import type { Slots } from "./importance/importance.ts";
-import type { ParameterSettings } from "./settings.ts";
+import { type NamedValues, type Values, values } from "../../../engine/index.ts";
+import { MechanistError } from "../../../error.ts";
+import type { Network, Site } from "../../../network/network.ts";
+import { fitsPattern, namesLike } from "../../../network/site-patterns.ts";
+import { axisNames, sizeOf } from "../../../tensor/index.ts";
+import type { Slots } from "../importance/importance.ts";
+import type { ParameterSettings } from "../settings.ts";
 
 /**
  * How many slots settings ask for at each site.

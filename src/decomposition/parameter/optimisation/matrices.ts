@@ -5,8 +5,8 @@
  * gate, where each component has a small network of its own, `C gate d_in` is one matrix a component; what has no more than one number or
  * vector a component (`C gate`, `C`) is none.
  */
-import type { Matrices } from "../../training/muon.ts";
-import { axisNames } from "../../tensor/index.ts";
+import type { Matrices } from "../../../training/muon.ts";
+import { axisNames } from "../../../tensor/index.ts";
 
 /** How a weight is made of matrices; nothing where it is none. */
 export function matricesOf({

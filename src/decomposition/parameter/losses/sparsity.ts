@@ -1,13 +1,13 @@
 /** What components cost: importance and frequency minimality, with the running means that the latter may keep. */
-import type { NamedValues, StepProgram } from "../../engine/index.ts";
-import { values } from "../../engine/index.ts";
-import { input, type Tensor, type Tensors } from "../../tensor/index.ts";
+import type { NamedValues, StepProgram } from "../../../engine/index.ts";
+import { values } from "../../../engine/index.ts";
+import { input, type Tensor, type Tensors } from "../../../tensor/index.ts";
 import type { CleanRun } from "./clean-run.ts";
-import type { Slots } from "./importance/importance.ts";
-import type { ImportancePenalty } from "./losses/activity-means.ts";
-import { decayOf, frequencyMinimality, runningFrequencyMinimality } from "./losses/frequency-minimality.ts";
-import { importanceMinimality } from "./losses/importance-minimality.ts";
-import type { ParameterSettings } from "./settings.ts";
+import type { Slots } from "../importance/importance.ts";
+import type { ImportancePenalty } from "./activity-means.ts";
+import { decayOf, frequencyMinimality, runningFrequencyMinimality } from "./frequency-minimality.ts";
+import { importanceMinimality } from "./importance-minimality.ts";
+import type { ParameterSettings } from "../settings.ts";
 
 export interface Sparsity {
   readonly importance: Tensor<"">;

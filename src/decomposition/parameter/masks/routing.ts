@@ -20,8 +20,8 @@ import {
   sizesOf,
   type Tensor,
   uniform,
-} from "../../tensor/index.ts";
-import type { Site } from "../../network/network.ts";
+} from "../../../tensor/index.ts";
+import type { Site } from "../../../network/network.ts";
 
 /** How sites are chosen for each row. */
 export type Routing =

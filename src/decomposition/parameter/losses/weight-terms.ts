@@ -1,12 +1,12 @@
 /** The terms of the objective that weights alone decide. */
-import type { Network, Site } from "../../network/network.ts";
-import { MechanistError } from "../../error.ts";
-import { add, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { faithfulness, relativeFaithfulness } from "./losses/faithfulness.ts";
-import { type FacingUnits, locality } from "./losses/locality.ts";
-import type { Term } from "./reconstructions.ts";
-import type { ParameterSettings } from "./settings.ts";
-import { subcomponentsOf, weightDelta } from "./subcomponents.ts";
+import type { Network, Site } from "../../../network/network.ts";
+import { MechanistError } from "../../../error.ts";
+import { add, type Tensor, type Tensors } from "../../../tensor/index.ts";
+import { faithfulness, relativeFaithfulness } from "./faithfulness.ts";
+import { type FacingUnits, locality } from "./locality.ts";
+import type { Term } from "./masked-reconstructions.ts";
+import type { ParameterSettings } from "../settings.ts";
+import { subcomponentsOf, weightDelta } from "../subcomponents.ts";
 
 /**
  * Faithfulness, which is always reported, and locality where it has a weight.

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { interpret, type NamedValues, values } from "../../engine/index.ts";
-import { tms } from "../../network/tms.ts";
-import { sparseFeatures } from "../../data/sparse-feature.ts";
-import { axisNames, constant, keyFromSeed, sizeOf, type Tensor } from "../../tensor/index.ts";
-import type { Checkpoint, LoopOptions } from "../../training/loop.ts";
-import { resolveTarget } from "../../training/targets.ts";
-import type { Masks } from "../decomposition.ts";
-import { decompose, resolveMethod } from "../methods.ts";
-import { scalarGates } from "./importance/scalar-gate.ts";
-import { componentWeights, ParameterDecomposition } from "./parameter-decomposition.ts";
+import { interpret, type NamedValues, values } from "../../../engine/index.ts";
+import { tms } from "../../../network/tms.ts";
+import { sparseFeatures } from "../../../data/sparse-feature.ts";
+import { axisNames, constant, keyFromSeed, sizeOf, type Tensor } from "../../../tensor/index.ts";
+import type { Checkpoint, LoopOptions } from "../../../training/loop.ts";
+import { resolveTarget } from "../../../training/targets.ts";
+import type { Masks } from "../../decomposition.ts";
+import { decompose, resolveMethod } from "../../methods.ts";
+import { scalarGates } from "../importance/scalar-gate.ts";
+import { componentWeights, ParameterDecomposition } from "../parameter-decomposition.ts";
 import { prune, type PruneSubject } from "./prune.ts";
 
 const network = tms({ features: 3, hidden: 2, identity: false });
