@@ -1,4 +1,5 @@
 /** What the seed tables of toys show beside what training measures by itself. */
+import { brotliCompressSync, constants } from "node:zlib";
 import { sampled } from "../src/data/draws.ts";
 import { type NamedValues, values } from "../src/engine/index.ts";
 import { countByUnstable, fixedPoints } from "../src/evidence/fixed-points.ts";
@@ -7,6 +8,7 @@ import { foldIn, keyFromSeed } from "../src/tensor/index.ts";
 import type { MetricsRow } from "../src/training/loop.ts";
 import type { TrainDocument } from "../src/training/target.ts";
 import { targetNamed } from "../src/training/targets.ts";
+import { preparedText, type TextSettings } from "../src/training/targets/text.ts";
 
 type Metrics = Readonly<Record<string, number>>;
 
@@ -55,4 +57,32 @@ export async function halfwaySpread({ document, rows }: TrainedToy): Promise<Met
 export async function grokkingDelay({ metrics }: TrainedToy): Promise<Metrics> {
   const { trainStep, testStep } = metrics;
   return trainStep === undefined || testStep === undefined ? {} : { delay: testStep / trainStep };
+}
+
+/**
+ * What a story model knows that word frequencies and the nearest or last word do not: nats above the least that the grammar allows, as a share of
+ * what frequencies leave to learn, and accuracies beyond the better of chance and shortcut.
+ */
+export async function beyondShortcuts({ metrics }: TrainedToy): Promise<Metrics> {
+  const { heldOutLoss, lossFloor, unigramLoss } = metrics as Record<string, number>;
+  const gain = (fact: string): number =>
+    metrics[fact]! - Math.max(metrics[`${fact}Chance`]!, metrics[`${fact}LastNamed`]!);
+  return {
+    unlearnt: (heldOutLoss! - lossFloor!) / (unigramLoss! - lossFloor!),
+    ownerGain: gain("owner"),
+    placeGain: gain("place"),
+  };
+}
+
+/**
+ * Bits a byte of a text model over those of brotli at its strongest, for the held-out tenth of the text after the rest of it: the increase of the
+ * compressed length. Below 1 a model knows more of a text than which pieces come again.
+ */
+export async function overCompressor({ document, metrics }: TrainedToy): Promise<Metrics> {
+  const { tokenizer, training, held } = await preparedText(document.settings as unknown as TextSettings);
+  const [seen, unseen] = [training, held].map((tokens) => Buffer.from(tokenizer.decode([...tokens])));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
+  const size = (text: Buffer): number => brotliCompressSync(text, { params }).length;
+  const compressed = (8 * (size(Buffer.concat([seen!, unseen!])) - size(seen!))) / unseen!.length;
+  return { compressorBitsPerByte: compressed, overCompressor: metrics.bitsPerByte! / compressed };
 }

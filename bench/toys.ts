@@ -8,7 +8,14 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util";
 import { named, resolveTarget, train } from "../src/index.ts";
 import type { MetricsRow } from "../src/training/loop.ts";
-import { countFixedPoints, grokkingDelay, halfwaySpread, type TrainedToy } from "./toy-measures.ts";
+import {
+  beyondShortcuts,
+  countFixedPoints,
+  grokkingDelay,
+  halfwaySpread,
+  overCompressor,
+  type TrainedToy,
+} from "./toy-measures.ts";
 
 type Metrics = Readonly<Record<string, number>>;
 
@@ -33,6 +40,12 @@ const modular = {
   target: "modular-addition",
   shown: ["trainStep", "testStep", "keyFrequencies"],
   also: grokkingDelay,
+} as const;
+const compressing = {
+  target: "text",
+  most: { overCompressor: 1 },
+  shown: ["bitsPerByte", "compressorBitsPerByte", "unigramBitsPerByte"],
+  also: overCompressor,
 } as const;
 const byHeart = { ...modular, shown: ["trainAccuracy", "gini", "restrictedLoss", "excludedLoss"] };
 /** Exactly so many. */
@@ -81,6 +94,9 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   stories: {
     target: "stories",
     preset: "default",
+    least: { agreement: 0.9, ownerGain: 0.05, placeGain: 0.05 },
+    most: { unlearnt: 0.05 },
+    also: beyondShortcuts,
     shown: [
       "heldOutLoss",
       "lossFloor",
@@ -145,8 +161,8 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
     least: { testAccuracy: 0.99 },
     shown: ["heldOutLoss"],
   },
-  text: { target: "text", preset: "default", shown: ["bitsPerByte", "unigramBitsPerByte"] },
-  "text-byte-pairs": { target: "text", preset: "byte-pairs", shown: ["bitsPerByte", "unigramBitsPerByte"] },
+  text: { ...compressing, preset: "default" },
+  "text-byte-pairs": { ...compressing, preset: "byte-pairs" },
 };
 
 interface Row {
