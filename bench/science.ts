@@ -38,6 +38,15 @@ const published = (name: string): Experiment => ({
   preset: name,
 });
 
+/** Our default on one of the published residual MLPs. */
+const own = (name: string): Experiment => ({
+  about: `our default, ${name}`,
+  network: "resid-mlp",
+  targetPreset: name,
+  target: {},
+  preset: "default",
+});
+
 const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "default-5-2": { about: "our default, 5-2", target: size(5, 2), preset: "default" },
   "default-6-2": { about: "our default, 6-2", target: size(6, 2), preset: "default" },
@@ -100,13 +109,11 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "resid-mlp-1": published("resid-mlp-1"),
   "resid-mlp-2": published("resid-mlp-2"),
   "resid-mlp-3": published("resid-mlp-3"),
-  "default-resid-mlp-1": {
-    about: "our default, residual MLP of one layer",
-    network: "resid-mlp",
-    targetPreset: "resid-mlp-1",
-    target: {},
-    preset: "default",
-  },
+  "default-5-5": { about: "our default, 5-5: nothing in superposition", target: size(5, 5), preset: "default" },
+  "default-resid-mlp-5-5": own("resid-mlp-5-5"),
+  "default-resid-mlp-1": own("resid-mlp-1"),
+  "default-resid-mlp-2": own("resid-mlp-2"),
+  "default-resid-mlp-3": own("resid-mlp-3"),
   "identity-layers": {
     about: "our default, 3 identity layers",
     network: "identity-layers",
