@@ -31,12 +31,12 @@ function subjectTable({ subjects }: Scoreboard): string {
 
 function subjectRows(subjects: readonly SubjectRow[]): string {
   return table(
-    ["subject", "units", "active a row", "bits a row", "coverage", "made in", "judged in", "done", "skipped"],
+    ["subject", "bits a row", "active a row", "units", "coverage", "made in", "judged in", "done", "skipped"],
     subjects.map((one) => [
       one.name,
-      significant(one.units, 4),
-      significant(one.size, 3),
       significant(one.bits, 4),
+      significant(one.size, 3),
+      significant(one.units, 4),
       significant(one.coverage, 3),
       cost(one),
       duration(one.seconds),
@@ -59,8 +59,8 @@ function cost({ cost }: SubjectRow): string {
 
 /** What a terminal shows, of each measure in the form that is asked of every family. */
 const COLUMNS: readonly (readonly [string, string])[] = [
-  ["sufficiency/zero/own/units", "enough, units"],
   ["sufficiency/zero/own/bits", "enough, bits"],
+  ["sufficiency/zero/own/units", "enough, units"],
   ["necessity/zero/own/active", "needed"],
   ["robustness/adversarial/matched", "attacked, matched"],
   ["robustness/adversarial/natural", "attacked"],

@@ -64,6 +64,9 @@ export interface Prediction {
 export interface CardRun {
   readonly subject: string;
   readonly digest?: string;
+  /** What it calls active, in bits and in units a row: units of different rank are not equal, bits are. */
+  readonly bits: number;
+  readonly size: number;
   readonly predictions: readonly Prediction[];
   /** Whether it is decidedly better than its own components at random and permuted; `null` where they were not made. */
   readonly beatsChance: boolean | null;
@@ -146,6 +149,8 @@ function runOf(board: Scoreboard, subject: SubjectRow): CardRun {
   return {
     subject: subject.name,
     ...(subject.digest !== undefined && { digest: subject.digest }),
+    bits: subject.bits,
+    size: subject.size,
     predictions,
     beatsChance,
     holds: enough === null || beatsChance === null ? null : enough && beatsChance,

@@ -148,6 +148,43 @@ describe("on a network of tokens", () => {
   );
   const source = { batch: (batch: number) => wholeNumbers("tokens", "batch pos", { batch, pos: 6 }, 7) };
 
+  test("a unit of rank m costs m numbers: heads, their dimensions one by one, and heads beside neurons", async () => {
+    const [z, post] = ["blocks.0.attn.hook_z", "blocks.0.mlp.hook_post"];
+    const heads = new ActivationDecomposition(network, weights, [unitCoder(z, 6, 3)]);
+    const dimensions = new ActivationDecomposition(network, weights, [unitCoder(z, 6)]);
+    const both = new ActivationDecomposition(network, weights, [unitCoder(z, 6, 3), unitCoder(post, 8)]);
+    const methods = Object.entries({ heads, dimensions, both }).map(([name, decomposition]) => ({
+      name,
+      decomposition,
+    }));
+    const board = await referee(
+      methods,
+      { title: "tokens", digest: "", source },
+      { threads: 1, prompts: 32, measures: ["sufficiency"], ablations: ["zero"] },
+    );
+    const rowOf = (name: string) => board.subjects.find((one) => one.name === name)!;
+    const all = (name: string): CurvePoint => curveOf(board, "sufficiency", "zero", name).at(-1)!;
+    // One way to say which, when it is all of them; then as many numbers as there are dimensions, whatever they are cut into.
+    for (const [name, units, numbers] of [
+      ["heads", 2, 6],
+      ["dimensions", 6, 6],
+      ["both", 10, 14],
+    ] as const) {
+      // prettier-ignore
+      expect(all(name).size, name).toBeCloseTo(units, 9);
+      expect(all(name).bits, name).toBeCloseTo(Math.log2(units + 1) + 16 * numbers, 6);
+    }
+    expect(rowOf("heads").size).toBeCloseTo(2, 9);
+    expect(rowOf("heads").bits).toBeCloseTo(Math.log2(3) + 16 * 6, 6);
+    expect(rowOf("dimensions").bits).toBeCloseTo(Math.log2(7) + 16 * 6, 6);
+    // Of two heads none is said in log2(3) bits a row, one in a bit more and three numbers, both in six.
+    for (const { size, bits } of curveOf(board, "sufficiency", "zero", "heads")) {
+      const which = bits! - Math.log2(3) - 16 * 3 * size;
+      expect(which).toBeGreaterThan(-1e-6);
+      expect(which).toBeLessThanOrEqual(1 + 1e-6);
+    }
+  }, 120_000);
+
   test("parts of weights and neurons stand on one board, position by position", async () => {
     const rows = handMade(network, weights, rowsAsParts(network, weights), always(1));
     const neurons = new ActivationDecomposition(network, weights, [unitCoder("blocks.0.mlp.hook_post", 8)]);

@@ -11,6 +11,8 @@ const predictions = (held: boolean | null): Prediction[] =>
   }));
 const run = (subject: string, held: boolean | null): CardRun => ({
   subject,
+  bits: 31,
+  size: 1.5,
   predictions: predictions(held),
   beatsChance: held,
   holds: held,
@@ -54,6 +56,7 @@ test("every count leads to the runs behind it, on the same page", () => {
   expect(html).toContain("3 of 6");
   expect(html).toContain("2 by construction");
   expect(html).toContain("not tried");
+  expect(html).toContain("31 bits, 1.5 units active a row");
   expect(html).toContain("not measured");
   expect(html).toContain("mechanist decompose &lt;x&gt;");
   expect(html).not.toMatch(/https?:|<other>/);

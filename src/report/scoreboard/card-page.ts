@@ -84,7 +84,7 @@ function runSection(family: string, cell: CardCell, run: CardRun, command: strin
       : run.beatsChance
         ? "better than its own components at random and permuted"
         : "not told from its own components at random or permuted";
-  return `<section id="${idOf(cell, run)}"><h3>${escaped(run.subject)}</h3><p class="key">${escaped(family)} on ${escaped(cell.network)}${run.digest === undefined ? "" : `, ${run.digest.slice(0, 12)}`}; ${better}; edits ${count(run.edits.worked, run.edits.made)}</p>
+  return `<section id="${idOf(cell, run)}"><h3>${escaped(run.subject)}</h3><p class="key">${escaped(family)} on ${escaped(cell.network)}${run.digest === undefined ? "" : `, ${run.digest.slice(0, 12)}`}; ${shortNumber(run.bits)} bits, ${shortNumber(run.size)} units active a row; ${better}; edits ${count(run.edits.worked, run.edits.made)}</p>
 <table><tbody>${rows.join("")}</tbody></table><pre>${escaped(command)}</pre></section>`;
 }
 

@@ -124,6 +124,13 @@ describe("a referee's report", () => {
     expect(html).toContain("mechanist decompose tms --method spd\nmechanist judge tms-spd sae --report out.html");
   });
 
+  test("says bits before units, on every table that has both: units of different rank are not equal", () => {
+    const heads = [...html.matchAll(/<thead>(.*?)<\/thead>/g)].map((match) => match[1]!);
+    const both = heads.filter((head) => head.includes("bits a row") && head.includes("active a row"));
+    expect(both).toHaveLength(3);
+    for (const head of both) expect(head.indexOf("bits a row")).toBeLessThan(head.indexOf("active a row"));
+  });
+
   test("puts nothing in order that was not decided, and says which measure tells nothing", () => {
     expect(html).toContain("they speak of different parts of the network");
     expect(html.match(/>1=</g)).toHaveLength(2);

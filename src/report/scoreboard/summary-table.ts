@@ -5,8 +5,8 @@ import type { Ink } from "./colours.ts";
 
 /** What is shown here, by the ids of measures, with words for people. */
 const COLUMNS: Readonly<Record<string, string>> = {
-  "sufficiency/zero/own/units": "sufficiency, over units",
   "sufficiency/zero/own/bits": "sufficiency, over bits",
+  "sufficiency/zero/own/units": "sufficiency, over units",
   "necessity/zero/own/active": "necessity of the active",
   "robustness/adversarial/matched": "under attack, matched size",
   "robustness/adversarial/natural": "under attack, own size",
@@ -26,15 +26,15 @@ export function summaryTable({ subjects, measures }: Scoreboard, inks: ReadonlyM
   );
   const rows = subjects
     .filter(({ of }) => of === undefined)
-    .map(({ name, size }) => {
+    .map(({ name, size, bits }) => {
       const cells = columns.map(({ result }) => `<td>${cellOf(result, name)}</td>`);
-      return `<tr><td><span class="${inks.get(name)!.colour} mark"></span>${escaped(name)}</td><td>${shortNumber(size)}</td>${cells.join("")}</tr>`;
+      return `<tr><td><span class="${inks.get(name)!.colour} mark"></span>${escaped(name)}</td><td>${shortNumber(bits)}</td><td>${shortNumber(size)}</td>${cells.join("")}</tr>`;
     });
   const mute = columns.some(({ result }) => result.tellsControlsApart === false)
     ? " * cannot tell an oracle from its random and permuted controls here."
     : "";
-  return `<div class="wide"><table><thead><tr><th>subject</th><th>active a row</th>${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table></div>
-<p class="key">In shares of chance but for specificity; ± half the 95 % interval over prompts; #n its rank among methods, where it is decided, = where it is shared.${mute}</p>`;
+  return `<div class="wide"><table><thead><tr><th>subject</th><th>bits a row</th><th>active a row</th>${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table></div>
+<p class="key">In shares of chance but for specificity; bits before units, because a unit of rank m costs m numbers; ± half the 95 % interval over prompts; #n its rank among methods, where it is decided, = where it is shared.${mute}</p>`;
 }
 
 function cellOf({ scores, ranks }: MeasureResult, subject: string): string {

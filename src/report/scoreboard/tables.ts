@@ -17,9 +17,9 @@ export function subjectsTable({ subjects }: Scoreboard, inks: ReadonlyMap<string
   const rowOf = (subject: SubjectRow): string[] => [
     `<span class="${inks.get(subject.name)!.colour} mark"></span>${escaped(subject.name)}`,
     escaped(whatOf(subject)),
-    granularityOf(subject),
-    shortNumber(subject.size),
     shortNumber(subject.bits),
+    shortNumber(subject.size),
+    granularityOf(subject),
     shortNumber(subject.coverage),
     costOf(subject),
     shortNumber(subject.seconds),
@@ -28,9 +28,9 @@ export function subjectsTable({ subjects }: Scoreboard, inks: ReadonlyMap<string
   const head = [
     "subject",
     "what",
-    "units",
-    "active a row",
     "bits a row",
+    "active a row",
+    "units",
     "coverage",
     "made in",
     "judged in, s",
