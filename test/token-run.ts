@@ -6,7 +6,10 @@ import { RunFolder } from "../src/run/folder.ts";
 import { resolveTarget, train } from "../src/training/targets.ts";
 
 /** Makes the run's folder. The text has words that go together, so that components have something to fire on. */
-export async function tokenRun(path: string): Promise<RunFolder> {
+export async function tokenRun(
+  path: string,
+  sites: string = "blocks.0.mlp.W_in,blocks.0.mlp.W_out",
+): Promise<RunFolder> {
   const text = Array.from(
     { length: 120 },
     (_, i) => ["the cat sat. ", "a dog ran. ", "the dog sat. "][(i * 7) % 3],
@@ -23,7 +26,7 @@ export async function tokenRun(path: string): Promise<RunFolder> {
     importanceMinimality: 1e-3,
     pStart: 1,
     pEnd: 1,
-    sites: "blocks.0.mlp.W_in,blocks.0.mlp.W_out",
+    sites,
   });
   const document: DecomposeDocument = { method: "spd", preset: "default", settings, target };
   const run = await RunFolder.create(

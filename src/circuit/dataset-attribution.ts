@@ -73,7 +73,7 @@ export async function datasetAttribution(
   targets: readonly Pick<Address, "site" | "component">[],
   options: WorkOptions = {},
 ): Promise<DatasetAttribution> {
-  for (const { site, component } of targets) expectTarget(subject, site, component);
+  for (const { site, component } of targets) expectTarget(subject, data.x, site, component);
   const drawing = await prepare({ x: data.x, ...prefixed("g", subject.activity(data.x)) }, options);
   const groups = grouped(targets, ({ site }) => site);
   const programs = new Map<string, Awaited<ReturnType<typeof prepare>>>();
@@ -114,14 +114,23 @@ export async function datasetAttribution(
   return { n, examples: batch * data.batches, targets: found };
 }
 
-function expectTarget(subject: RankOneDecomposition, site: string, component: Address["component"]): void {
+/** The sites whose components can act on what a site reads, by paths past all other components. */
+export function actingOn(subject: RankOneDecomposition, x: Tensor, site: string): string[] {
+  const names = Object.keys(targetProgram(subject, x, site));
+  return names.flatMap((name) => /^plain\/component\/(.*)$/.exec(name)?.[1] ?? []);
+}
+
+function expectTarget(subject: RankOneDecomposition, x: Tensor, site: string, component: Address["component"]): void {
   if (component === "remainder") {
     throw new MechanistError("BadArgument", `attribution: expected a component of ${site}, got its remainder`);
   }
-  if (site === "output") return;
-  const C = componentCount(subject, siteOf(subject, site).name);
-  if (component < C) return;
-  throw new MechanistError("BadArgument", `${site}: expected a component from 0 to ${C - 1}, got ${component}`);
+  const isOutput = site === "output";
+  const count = isOutput
+    ? subject.network.forward(subject.tensors, x).shape.at(-1)!
+    : componentCount(subject, siteOf(subject, site).name);
+  if (component < count) return;
+  const wanted = isOutput ? "an output" : "a component";
+  throw new MechanistError("BadArgument", `${site}: expected ${wanted} from 0 to ${count - 1}, got ${component}`);
 }
 
 const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>

@@ -9,10 +9,11 @@ import { RunnableNetwork, tokenValues } from "../network/run.ts";
 import { toyTransformer, type TransformerConfig } from "../network/transformer/config.ts";
 import { transformer } from "../network/transformer/transformer.ts";
 import { foldIn, keyFromSeed, randomNormal, sizeOf, uniform } from "../tensor/index.ts";
-import { datasetAttribution } from "./dataset-attribution.ts";
+import { aliveOnData, dataMeans } from "./data-means.ts";
+import { actingOn, datasetAttribution } from "./dataset-attribution.ts";
 import { observe } from "./observed.ts";
 import { gramCosine, headOverlap, randomGramCosine } from "./output-value.ts";
-import { interactionsAt, staticInteractions, strongestPairs } from "./query-key.ts";
+import { interactionsAt, staticInteractions, strongestAt, strongestPairs } from "./query-key.ts";
 
 const toy = toyTransformer({ vocab: 9, context: 8, layers: 1, dModel: 8, heads: 4, dHead: 4 });
 const rotary = (pairs: "halves" | "neighbours"): TransformerConfig => ({
@@ -100,6 +101,28 @@ describe("queries and keys", () => {
     expect(first!).toBeCloseTo(Math.max(...turning.standardised.data.map(Math.abs)), 6);
   });
 
+  test("the strongest pairs on an input are those of every interaction with the keys up to it", async () => {
+    const subject = randomDecomposition(transformer(rotary("halves")), 5);
+    const { passed } = await observe(subject, tokens, { device: "float64" });
+    const found = strongestAt(subject, 0, passed, 3);
+    let [n, total] = [0, 0];
+    for (let key = 0; key <= 3; key++) {
+      const { data } = interactionsAt(subject, 0, passed, { query: 3, key });
+      n += data.filter((score) => score !== 0).length;
+      total += Array.from(data).reduce((sum, score) => sum + score, 0);
+    }
+    expect(found.length).toBe(n);
+    expect(found.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(total, 5);
+    const sizes = found.map(({ score }) => Math.abs(score));
+    expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+    expect(() => strongestAt(subject, 0, passed, 5)).toThrow("a position from 0 to 4, got 5");
+    const some = strongestPairs(staticInteractions(subject, 0), 100, { query: [1, 4], key: [2] });
+    expect(some.map(({ query, key }) => `${query} ${key}`).sort()).toEqual([
+      ...Array.from({ length: 4 }, () => "1 2"),
+      ...Array.from({ length: 4 }, () => "4 2"),
+    ]);
+  });
+
   test("signs turn what they are told to, and refusals say why", () => {
     const subject = randomDecomposition(transformer(toy), 2);
     const signs = { "blocks.0.attn.W_Q": values("C", [2], [1, -1]) };
@@ -182,10 +205,34 @@ describe("over data", () => {
     );
   });
 
+  test("means over data are those of importances, and signs those of what is passed on", async () => {
+    const { n, importance, signs } = await dataMeans(subject, data, { device: "float64" });
+    expect(n).toBe(48);
+    const { targets } = await datasetAttribution(subject, data, [{ site: "output", component: 0 }], {
+      device: "float64",
+    });
+    // Normalised attributions hold the same importances: A / Â / RMS is their sum.
+    for (const { address, attribution, normalised } of targets[0]!.sources.slice(0, 4)) {
+      const [site, component] = address.split(":") as [string, string];
+      const mean = importance[site]!.data[Number(component)]!;
+      expect(attribution / normalised! / targets[0]!.rms / 48).toBeCloseTo(mean, 5);
+    }
+    for (const { data: each } of Object.values(signs)) for (const sign of each) expect(Math.abs(sign)).toBe(1);
+    const alive = aliveOnData({ importance: { site: values("C", [4], [0, 0.2, 1e-7, 0.5]) } }, "site");
+    expect(alive).toEqual([3, 1]);
+  });
+
+  test("what can act on a site is what comes before it", () => {
+    expect(actingOn(subject, data.x, "blocks.0.mlp.W_in")).toEqual([]);
+    expect(actingOn(subject, data.x, "unembed.W_U")).toEqual(["blocks.0.mlp.W_in"]);
+    expect(actingOn(subject, data.x, "output")).toContain("unembed.W_U");
+  });
+
   test("refuses targets that there are not", async () => {
     const ask = (site: string, component: number | "remainder"): Promise<unknown> =>
       datasetAttribution(subject, data, [{ site, component }]);
     await expect(ask("unembed.W_U", 6)).rejects.toThrow("a component from 0 to 5, got 6");
+    await expect(ask("output", 3)).rejects.toThrow("an output from 0 to 2, got 3");
     await expect(ask("unembed.W", 0)).rejects.toThrow("site: expected one of");
     await expect(ask("unembed.W_U", "remainder")).rejects.toThrow("got its remainder");
   });

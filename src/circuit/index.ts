@@ -48,7 +48,9 @@ export {
 } from "./optimised-circuit.ts";
 export { type Circuit as ComponentCircuit, type Outcome, type Regimes, regimes } from "./regimes.ts";
 export { type RankOneDecomposition, vectorsOf } from "./subject.ts";
+export { aliveOnData, type DataMeans, dataMeans } from "./data-means.ts";
 export {
+  actingOn,
   type DatasetAttribution,
   datasetAttribution,
   type DatasetSource,
@@ -56,9 +58,12 @@ export {
 } from "./dataset-attribution.ts";
 export { gramCosine, type HeadOverlap, headOverlap, randomGramCosine } from "./output-value.ts";
 export {
+  type InputPair,
   interactionsAt,
   type StaticInteractions,
   staticInteractions,
   type StaticOptions,
+  type StaticPair,
+  strongestAt,
   strongestPairs,
 } from "./query-key.ts";

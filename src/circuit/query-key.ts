@@ -60,13 +60,34 @@ export function staticInteractions(
   return { offsets, raw: values(axes, shape, raw), standardised: values(axes, shape, standardised(raw, heads)) };
 }
 
-/** Pairs of a query's and a key's component, those of the largest standardised interaction in any head and offset first. */
+/** A query's and a key's component in a head. */
+export interface StaticPair {
+  readonly head: number;
+  readonly offset: number;
+  readonly query: number;
+  readonly key: number;
+  readonly raw: number;
+  readonly standardised: number;
+}
+
+/**
+ * Pairs of a query's and a key's component, those of the largest standardised interaction in any head and offset first.
+ *
+ * @param among the components that are asked about; all unless given
+ */
 export function strongestPairs(
   { offsets, standardised: scores, raw }: StaticInteractions,
   most: number,
-): { head: number; offset: number; query: number; key: number; raw: number; standardised: number }[] {
-  const [, count, Cq, Ck] = scores.shape as [number, number, number, number];
-  const order = [...scores.data.keys()].sort((a, b) => Math.abs(scores.data[b]!) - Math.abs(scores.data[a]!));
+  among?: { readonly query: readonly number[]; readonly key: readonly number[] },
+): StaticPair[] {
+  const [heads, count, Cq, Ck] = scores.shape as [number, number, number, number];
+  const all = (C: number): number[] => Array.from({ length: C }, (_, c) => c);
+  const [queries, keys] = [among?.query ?? all(Cq), among?.key ?? all(Ck)];
+  const order: number[] = [];
+  for (let block = 0; block < heads * count; block++) {
+    for (const c of queries) for (const k of keys) order.push((block * Cq + c) * Ck + k);
+  }
+  order.sort((a, b) => Math.abs(scores.data[b]!) - Math.abs(scores.data[a]!));
   return order.slice(0, most).map((i) => ({
     head: Math.floor(i / (count * Cq * Ck)),
     offset: offsets[Math.floor(i / (Cq * Ck)) % count]!,
@@ -104,11 +125,53 @@ export function interactionsAt(
   return values("head query key", [heads, Cq, Ck], found);
 }
 
+/** What a query's component at one position and a key's at another add to a head's score. */
+export interface InputPair {
+  readonly head: number;
+  readonly query: number;
+  readonly key: number;
+  /** Of the key. */
+  readonly position: number;
+  readonly score: number;
+}
+
+/** Interactions of one position's query with the keys up to it, those of the largest score first; those of exactly 0 are left out. */
+export function strongestAt(
+  subject: RankOneDecomposition,
+  layer: number,
+  passed: NamedValues,
+  position: number,
+): InputPair[] {
+  const { heads, query, key, between } = meetingOf(subject, layer);
+  const acting = (site: string, at: number): (readonly [number, number])[] => {
+    const { data, shape } = passed[site]!;
+    const [C, rows] = shape as [number, number];
+    if (at >= rows) {
+      throw new MechanistError("BadArgument", `interactions: expected a position from 0 to ${rows - 1}, got ${at}`);
+    }
+    return Array.from({ length: C }, (_, c) => [c, data[c * rows + at]!] as const).filter(([, q]) => q !== 0);
+  };
+  const queries = acting(query, position);
+  const found: InputPair[] = [];
+  for (let at = 0; at <= position; at++) {
+    const keys = acting(key, at);
+    for (let head = 0; head < heads; head++) {
+      const score = between(head, position - at);
+      for (const [c, q] of queries) {
+        for (const [k, v] of keys) found.push({ head, query: c, key: k, position: at, score: q * score(c, k) * v });
+      }
+    }
+  }
+  return found.filter(({ score }) => score !== 0).sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
+}
+
 interface Meeting {
   readonly heads: number;
   /** Sites. */
   readonly query: string;
   readonly key: string;
+  /** `(U_c^h)ᵀ R_τ U_c'^h / scale` of two components. */
+  between(head: number, offset: number): (query: number, key: number) => number;
   /** `(U_c^h)ᵀ R_τ U_c'^h / scale`, `query key`. */
   scores(head: number, offset: number): Float64Array;
 }
@@ -134,18 +197,26 @@ function meetingOf(subject: RankOneDecomposition, layer: number): Meeting {
   ];
   const { heads, kvHeads, dHead, scale } = attention;
   const divisor = typeof scale === "number" ? scale : scale[layer]!;
+  const grown = isRotary(network.config.positions) ? network.config.positions.scale ** 2 : 1;
+  const between: Meeting["between"] = (head, offset) => {
+    const U = headOf(subject, query, head, dHead).map((u) => turned(network, u, offset));
+    const K = headOf(subject, key, Math.floor(head / (heads / kvHeads)), dHead);
+    return (c, k) => {
+      const [u, v] = [U[c]!, K[k]!];
+      let total = 0;
+      for (let d = 0; d < dHead; d++) total += u[d]! * v[d]!;
+      return (total * grown) / divisor;
+    };
+  };
+  const [Cq, Ck] = [componentCount(subject, query), componentCount(subject, key)];
   return {
     heads,
     query,
     key,
+    between,
     scores(head, offset) {
-      const U = headOf(subject, query, head, dHead).map((u) => turned(network, u, offset));
-      const K = headOf(subject, key, Math.floor(head / (heads / kvHeads)), dHead);
-      const grown = isRotary(network.config.positions) ? network.config.positions.scale ** 2 : 1;
-      return Float64Array.from({ length: U.length * K.length }, (_, i) => {
-        const [u, k] = [U[Math.floor(i / K.length)]!, K[i % K.length]!];
-        return (u.reduce((total, value, d) => total + value * k[d]!, 0) * grown) / divisor;
-      });
+      const score = between(head, offset);
+      return Float64Array.from({ length: Cq * Ck }, (_, i) => score(Math.floor(i / Ck), i % Ck));
     },
   };
 }

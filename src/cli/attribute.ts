@@ -1,14 +1,19 @@
-/** `mechanist attribute`: what acts on what, on one input: a graph of components, for a look and for other viewers. */
+/**
+ * `mechanist attribute`: what acts on what. On one input it is a graph of components, for a look and for other viewers; with `--dataset` a
+ * mean over data, with `--heads` what meets in each head.
+ */
 import { resolve } from "node:path";
 import {
   type AttributionGraph,
   attributionGraph,
   type Calibration,
   calibrateEdges,
+  calibrateNodes,
   graphJson,
   pruned,
   type PrunedGraph,
 } from "../circuit/index.ts";
+import { MechanistError } from "../error.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
 import { promptGraph } from "../report/prompt-graph.ts";
 import { mechanistVersion } from "../run/environment.ts";
@@ -20,26 +25,80 @@ import { type PromptInput, promptInput, type PromptOptions } from "./prompt-inpu
 import type { Terminal } from "./terminal.ts";
 
 export interface AttributeOptions extends DeviceOptions, PromptOptions {
-  readonly threshold: string;
-  readonly top: string;
-  readonly outputs: string;
+  readonly threshold?: string;
+  readonly top?: string;
+  readonly outputs?: string;
   readonly at?: string;
   readonly remainder?: boolean;
   readonly calibrate?: boolean;
   readonly out?: string;
   readonly figure?: string;
+  readonly dataset?: boolean;
+  readonly heads?: boolean;
+  readonly rows?: string;
+  readonly to?: readonly string[];
+  readonly targets?: string;
+  readonly layer?: string;
+  readonly offsets?: string;
+  readonly seed?: string;
+}
+
+type Mode = "dataset" | "heads" | "input";
+
+/** What belongs to some of what can be asked, and to which; all else belongs to each. */
+const MODES: Readonly<Partial<Record<keyof AttributeOptions, readonly Mode[]>>> = {
+  tokens: ["input", "heads"],
+  prompt: ["input", "heads"],
+  features: ["input"],
+  threshold: ["input"],
+  outputs: ["input"],
+  at: ["input", "heads"],
+  remainder: ["input"],
+  calibrate: ["input"],
+  out: ["input"],
+  figure: ["input"],
+  rows: ["dataset", "heads"],
+  seed: ["dataset", "heads"],
+  to: ["dataset"],
+  targets: ["dataset"],
+  layer: ["heads"],
+  offsets: ["heads"],
+};
+
+/** @throws `BadArgument` for options that do not go together */
+function modeOf(options: AttributeOptions): Mode {
+  const both = options.dataset && options.heads;
+  const mode = options.dataset ? "dataset" : options.heads ? "heads" : "input";
+  const wrong = (Object.keys(MODES) as (keyof AttributeOptions)[]).find(
+    (name) => options[name] !== undefined && !MODES[name]!.includes(mode),
+  );
+  if (!both && wrong === undefined) return mode;
+  const wanted = both ? ["dataset"] : MODES[wrong!]!.filter((name) => name !== "input");
+  if (mode === "input") {
+    const where = wanted.map((name) => `--${name}`).join(" or ");
+    throw new MechanistError("BadArgument", `--${wrong}: expected ${where} with it, got neither`);
+  }
+  const other = both ? "heads" : wrong;
+  throw new MechanistError("BadArgument", `attribute: expected --${mode} or --${other}, got both`);
+}
+
+export async function attributeCommand(given: string, options: AttributeOptions, terminal: Terminal): Promise<void> {
+  const mode = modeOf(options);
+  if (mode === "dataset") return (await import("./attribute-dataset.ts")).attributeDataset(given, options, terminal);
+  if (mode === "heads") return (await import("./attribute-heads.ts")).attributeHeads(given, options, terminal);
+  return attributeInput(given, options, terminal);
 }
 
 /** How many edges are printed; `--json` and files have `--top`. */
 const SHOWN = 12;
 const MOST = 1_000_000;
 
-export async function attributeCommand(given: string, options: AttributeOptions, terminal: Terminal): Promise<void> {
+async function attributeInput(given: string, options: AttributeOptions, terminal: Terminal): Promise<void> {
   const placement = placementFrom(options);
-  const top = wholeNumber("--top", options.top, 1, MOST);
+  const top = wholeNumber("--top", options.top ?? "200", 1, MOST);
   const chosen = {
-    threshold: decimal("--threshold", options.threshold, 0, 1),
-    outputs: wholeNumber("--outputs", options.outputs, 1, MOST),
+    threshold: decimal("--threshold", options.threshold ?? "0", 0, 1),
+    outputs: wholeNumber("--outputs", options.outputs ?? "5", 1, MOST),
     ...(options.at !== undefined && { outputsAt: [wholeNumber("--at", options.at, 0, MOST)] }),
     remainder: options.remainder ?? false,
   };
@@ -55,7 +114,7 @@ export async function attributeCommand(given: string, options: AttributeOptions,
     const graph = await attributionGraph(decomposition.decomposition, prompt.x, { ...chosen, ...work });
     const few = pruned(graph, top);
     const measured = options.calibrate
-      ? await calibrateEdges(decomposition.decomposition, prompt.x, few, {
+      ? await calibrated(decomposition, prompt, few, {
           ...work,
           remainder: chosen.remainder,
           onProgress: (done, all) => terminal.working(`removing components of ${given}: ${done} of ${all}`),
@@ -86,12 +145,32 @@ export async function attributeCommand(given: string, options: AttributeOptions,
       weight,
       influence: influence.edges[i]!,
     })),
-    ...(calibration && { calibration }),
+    ...(calibration && { calibration: calibration.edges, nodeCalibration: calibration.nodes }),
     ...(options.out !== undefined && { out: resolve(options.out) }),
     ...(options.figure !== undefined && { figure: resolve(options.figure) }),
   });
   terminal.print(described(opened, input, graph, calibration));
   for (const file of [options.out, options.figure]) if (file !== undefined) terminal.print(shownPath(resolve(file)));
+}
+
+interface Calibrations {
+  readonly edges: Calibration;
+  /** Of the output that is told first, the likeliest or largest. */
+  readonly nodes?: Calibration & { readonly output: string };
+}
+
+/** Edges with all else held still, and nodes with all behind them following. */
+async function calibrated(
+  { decomposition }: OpenedDecomposition,
+  { x }: PromptInput,
+  graph: PrunedGraph,
+  options: Parameters<typeof calibrateEdges>[3],
+): Promise<Calibrations> {
+  const edges = await calibrateEdges(decomposition, x, graph, options);
+  const output = graph.nodes.find(({ kind }) => kind === "output");
+  if (output === undefined) return { edges };
+  const nodes = await calibrateNodes(decomposition, x, graph, output, options);
+  return { edges, nodes: { output: output.address, ...nodes } };
 }
 
 /** An input as documents tell it. */
@@ -130,7 +209,7 @@ function described(
   { run, step, title }: OpenedDecomposition,
   input: PromptInput,
   graph: PrunedGraph,
-  calibration: Calibration | undefined,
+  calibration: Calibrations | undefined,
 ): string {
   const { nodes, edges, all, influence, important, threshold, divergence } = graph;
   const rows = edges.slice(0, SHOWN).map(({ from, to, weight }, i) => {
@@ -146,7 +225,15 @@ function described(
     table(["from", "to", "contributes", "influence"], rows),
     "",
     `${many(rows.length)} of ${many(all.edges)} edges, those of the largest influence on the outputs; ${many(edges.length)} in files, with ${many(nodes.length)} of ${many(all.nodes)} nodes.`,
-    ...(calibration === undefined ? [] : [calibrationLine(calibration)]),
+    ...(calibration === undefined
+      ? []
+      : [
+          "held against removing each source:",
+          calibrationLine("edges, all else held still", calibration.edges),
+          ...(calibration.nodes
+            ? [calibrationLine(`nodes, on ${calibration.nodes.output}, all behind them following`, calibration.nodes)]
+            : []),
+        ]),
   ].join("\n");
 }
 
@@ -165,9 +252,9 @@ function outputLines({ nodes }: Pick<AttributionGraph, "nodes">, { outputName }:
   return table(["output", "probability", "value", "by edges shown", "by other sources", "by no source"], rows);
 }
 
-function calibrationLine({ n, correlation, slope, signAgreement }: Calibration): string {
+function calibrationLine(what: string, { n, correlation, slope, signAgreement }: Calibration): string {
   return (
-    `held against removing each source (${n} edges): correlation ${significant(correlation, 3)}, ` +
+    `  ${what} (${n}): correlation ${significant(correlation, 3)}, ` +
     `slope ${significant(slope, 3)}, same sign ${significant(signAgreement, 3)}`
   );
 }

@@ -16,12 +16,12 @@ import { MechanistError } from "../error.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
 import { parseJson } from "../file/json.ts";
 import { writeSafetensors } from "../file/safetensors.ts";
-import { axisNames } from "../tensor/index.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { openRankOne, type OpenedDecomposition } from "./open-decomposition.ts";
 import { decimal, type DeviceOptions, placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
+import { trainingData } from "./training-data.ts";
 
 export interface EditOptions extends DeviceOptions {
   readonly ablate?: readonly string[];
@@ -35,9 +35,6 @@ export interface EditOptions extends DeviceOptions {
   readonly seed: string;
   readonly out?: string;
 }
-
-/** Positions in one batch. */
-const BATCH = 4096;
 
 export async function editCommand(given: string, options: EditOptions, terminal: Terminal): Promise<void> {
   const placement = placementFrom(options);
@@ -61,7 +58,7 @@ export async function editCommand(given: string, options: EditOptions, terminal:
     const plan = planned(found.decomposition, asked);
     // Refused before the work rather than after it.
     const weights = options.out === undefined ? undefined : editedWeights(found.decomposition, plan);
-    const measured = await editEffects(found.decomposition, plan, await dataOf(found, positions, seed), {
+    const measured = await editEffects(found.decomposition, plan, await trainingData(found, positions, seed), {
       ...placement,
       ...settings,
       signal,
@@ -125,25 +122,6 @@ async function writeVector({ decomposition }: OpenedDecomposition, from: string)
   const list = parseJson(bytes, path);
   if (Array.isArray(list) && list.every((value) => typeof value === "number")) return list as number[];
   throw new MechanistError("BadFile", `${path}: expected a JSON list of numbers, got something else`);
-}
-
-/** The data that the network was trained on. */
-async function dataOf(
-  { target, settings }: OpenedDecomposition,
-  positions: number,
-  seed: number,
-): Promise<Parameters<typeof editEffects>[2]> {
-  const one = target.batch("data", settings, 1);
-  const long = axisNames(one.axes).includes("pos") ? one.shape[1]! : 1;
-  const examples = Math.ceil(positions / long);
-  const batch = Math.max(1, Math.min(examples, Math.floor(BATCH / long)));
-  const tables = await target.tables?.(settings);
-  return {
-    x: target.batch("data", settings, batch),
-    ...(tables && { feeds: tables }),
-    batches: Math.ceil(examples / batch),
-    seed,
-  };
 }
 
 /** A folder that opens as a network wherever one is taken; `network.json` last, so that one which has it is whole. */

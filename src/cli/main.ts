@@ -178,15 +178,33 @@ function commands(host: Host): Command {
       .option("--tokens <ids>", "the input as token ids: 1,2,3")
       .option("--prompt <text>", "the input as text, for a network whose tokens are words or letters")
       .option("--features <list>", "the input of a network of features: 0=1,3=0.5; the others are 0");
-  onInput(command("attribute <run>", "what acts on what on one input: a graph of components"))
-    .option("--threshold <g>", "components of an importance above this are nodes", "0")
-    .option("--top <n>", "edges that are kept, those of the largest influence", "200")
-    .option("--outputs <n>", "outputs at a position that are explained", "5")
-    .option("--at <position>", "which position's outputs; without it, the last")
+  onInput(command("attribute <run>", "what acts on what, on one input or over data: a graph of components"))
+    .option("--threshold <g>", "components of an importance above this are nodes; without it, 0")
+    .option("--top <n>", "edges that are kept, those of the largest influence; without it, 200")
+    .option("--outputs <n>", "outputs at a position that are explained; without it, 5")
+    .option("--at <position>", "which position's outputs, or whose query; without it, the last")
     .option("--remainder", "keep what components leave over, as a source of its own")
-    .option("--calibrate", "remove each source, and hold what its edges said against what happens")
+    .option("--calibrate", "remove each source, and hold what edges and nodes said against what happens")
     .option("--out <file>", "write the graph in the JSON of attribution-graph viewers")
     .option("--figure <file>", "draw it: an .svg file")
+    .option("--dataset", "instead of one input, what components contribute to one another over data, normalised")
+    .option("--to <address>", "with --dataset, to this component or output:3; may be given many times", repeat)
+    .option("--targets <n>", "with --dataset, to so many components that matter most; without it, 50")
+    .option("--heads", "which components of queries and keys meet in which head, and which heads are alike")
+    .option("--layer <n>", "with --heads, of one layer")
+    .option("--offsets <list>", "with --heads, how many positions the key is back; without it, 0 to 4 where it matters")
+    .option("--rows <n>", "positions of data, or examples where the network has none; without it, 16,384")
+    .option("--seed <n>", "of the data")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  mechanist attribute tms-5-2-spd --features 0=1,3=0.5 --calibrate",
+        "  mechanist attribute tms-5-2-spd --dataset --rows 4096",
+        '  mechanist attribute stories-spd --heads --prompt "the cat saw the"',
+      ].join("\n"),
+    )
     .action(async (run: string, options) =>
       (await import("./attribute.ts")).attributeCommand(run, options, terminal(options)),
     );

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { tokenRun } from "../token-run.ts";
 import { command, documentOf, emptyFolder, SMALL_SPD, SMALL_TRAINING } from "./command.ts";
 
 /** Every field of a document, but for settings. */
@@ -15,6 +16,10 @@ function fieldsOf(value: unknown): string[] {
 const DOCUMENTED = new Set(
   [...readFileSync("docs/json.md", "utf8").matchAll(/`([\w.]+)`/g)].flatMap((m) => m[1]!.split(".")),
 );
+
+interface HeadsDocument {
+  readonly writes: readonly (readonly number[])[];
+}
 
 async function documented(dir: string, ...args: string[]): Promise<Readonly<Record<string, unknown>>> {
   const ended = await command(dir, ...args, "--json");
@@ -75,6 +80,52 @@ test("a graph, a circuit and an edit of a toy", async () => {
   for (const file of ["c.json", "g.json", "g.svg"]) expect(existsSync(join(dir, file))).toBe(true);
 });
 
+test("attribution over data, to components that matter most and to what is named", async () => {
+  const found = await documented(
+    dir,
+    "attribute",
+    "parts",
+    "--dataset",
+    "--rows",
+    "500",
+    "--to",
+    "output:1",
+    "--top",
+    "1",
+  );
+  expect(found).toMatchObject({ run: "parts", dataset: { n: 500, examples: 500 }, shown: { edges: 1 } });
+  const { edges, targets } = found as { edges: { from: string; to: string }[]; targets: { address: string }[] };
+  expect(targets.map(({ address }) => address)).toEqual(["output:1"]);
+  for (const { from, to } of edges) expect([from.split(":")[0], to]).toEqual(["linear2", "output:1"]);
+  const told = await command(dir, "attribute", "parts", "--dataset", "--rows", "500", "--targets", "2");
+  expect([told.status, told.stderr]).toEqual([0, ""]);
+  expect(told.stdout).toMatch(/^from +to +normalised +of \|target\| +mean contribution\nlinear1:\d +linear2:\d /m);
+});
+
+test("of a language model: nodes are held against removing them, and heads are told apart", async () => {
+  const folder = emptyFolder();
+  await tokenRun(join(folder, "parts"), "blocks.0.attn.W_*");
+  const input = ["--tokens", "1,2,3,1", "--at", "2"];
+  const graph = await documented(folder, "attribute", "parts", ...input, "--calibrate");
+  const calibration = graph.nodeCalibration as { output: string; rows: { to: string }[] };
+  expect(calibration.output).toMatch(/^output:\d+@2$/);
+  expect(new Set(calibration.rows.map(({ to }) => to))).toEqual(new Set([calibration.output]));
+
+  const found = await documented(folder, "attribute", "parts", "--heads", ...input, "--rows", "64");
+  const heads = found.heads as { layer: number; queryKey: Record<string, unknown>; outputValue: HeadsDocument }[];
+  expect(heads.map(({ layer }) => layer)).toEqual([0]);
+  const [{ queryKey, outputValue }] = heads as [(typeof heads)[number]];
+  expect(queryKey).toMatchObject({ sites: { query: "blocks.0.attn.W_Q" }, offsets: [0], onInput: { position: 2 } });
+  expect([outputValue.writes[0]![0], outputValue.writes[1]!.length]).toEqual([expect.closeTo(1, 5), 2]);
+  const told = await command(folder, "attribute", "parts", "--heads", ...input, "--rows", "64");
+  expect([told.status, told.stderr]).toEqual([0, ""]);
+  for (const line of ["queries and keys in the weights", "on the input, from position 2", "values and outputs"]) {
+    expect(told.stdout).toMatch(new RegExp(`^layer 0, ${line}`, "m"));
+  }
+  const wrong = await command(folder, "attribute", "parts", "--heads", "--layer", "2");
+  expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("a layer from 0 to 0, got 2")]);
+});
+
 test("an edited network opens wherever a network is taken", async () => {
   const folder = emptyFolder();
   await command(folder, "train", "deep-linear", "--steps", "5", "--set", "batch=32", "--out", "net");
@@ -99,6 +150,12 @@ test("what cannot be is said in one line, before anything is computed", async ()
     ["attribute net --features 0=1", 2, "expected a decomposition, got a train run"],
     ["attribute parts", 2, "expected --features for tms-5-2, got none"],
     ["attribute parts --features 0=1 --threshold 2", 2, "--threshold: expected a number from 0 to 1, got 2"],
+    ["attribute parts --dataset --features 0=1", 2, "expected --dataset or --features, got both"],
+    ["attribute parts --dataset --heads", 2, "expected --dataset or --heads, got both"],
+    ["attribute parts --rows 10", 2, "--rows: expected --dataset or --heads with it, got neither"],
+    ["attribute parts --dataset --to linear2:99", 2, "linear2: expected a component from 0 to 5, got 99"],
+    ["attribute parts --dataset --to output:5", 2, "output: expected an output from 0 to 4, got 5"],
+    ["attribute parts --heads", 2, "--heads: expected a transformer, got tms-5-2"],
     ["edit parts --ablate linear3:1", 2, "expected one of linear1, linear2, got linear3"],
     ["edit parts --replace linear1:1=@no.json", 3, "no.json: expected a JSON list of numbers, got none"],
     ["edit parts --ablate linear1:1 --out edited", 2, "expected a weight called linear1 to change, got none"],
