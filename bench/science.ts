@@ -38,13 +38,14 @@ const published = (name: string): Experiment => ({
   preset: name,
 });
 
-/** Our default on one of the published residual MLPs. */
-const own = (name: string): Experiment => ({
-  about: `our default, ${name}`,
-  network: "resid-mlp",
-  targetPreset: name,
+/** Our default on a network, by one of its presets. */
+const own = (network: string, targetPreset: string, more: Partial<Experiment> = {}): Experiment => ({
+  about: `our default, ${network} ${targetPreset}`,
+  network,
+  targetPreset,
   target: {},
   preset: "default",
+  ...more,
 });
 
 const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
@@ -110,17 +111,15 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "resid-mlp-2": published("resid-mlp-2"),
   "resid-mlp-3": published("resid-mlp-3"),
   "default-5-5": { about: "our default, 5-5: nothing in superposition", target: size(5, 5), preset: "default" },
-  "default-resid-mlp-5-5": own("resid-mlp-5-5"),
-  "default-resid-mlp-1": own("resid-mlp-1"),
-  "default-resid-mlp-2": own("resid-mlp-2"),
-  "default-resid-mlp-3": own("resid-mlp-3"),
-  "identity-layers": {
-    about: "our default, 3 identity layers",
-    network: "identity-layers",
-    targetPreset: "quick",
-    target: {},
-    preset: "default",
-  },
+  "default-resid-mlp-5-5": own("resid-mlp", "resid-mlp-5-5"),
+  "default-resid-mlp-1": own("resid-mlp", "resid-mlp-1"),
+  "default-resid-mlp-2": own("resid-mlp", "resid-mlp-2"),
+  "default-resid-mlp-3": own("resid-mlp", "resid-mlp-3"),
+  "identity-layers": own("identity-layers", "quick"),
+  "default-marker": own("induction", "marker"),
+  "default-modular-addition": own("modular-addition", "default"),
+  "default-induction": own("induction", "default"),
+  "default-stories-64": own("stories", "quick", { target: { steps: 4000, stories: 8192, batch: 16 } }),
   "l3d-5-2": { about: "L3D, our default, 5-2", target: size(5, 2), method: "l3d", preset: "default" },
   "l3d-8-3": { about: "L3D, our default, 8-3", target: size(8, 3), method: "l3d", preset: "default" },
   "l3d-40-10": {
