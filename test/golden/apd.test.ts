@@ -1,7 +1,8 @@
 /** Attribution-based parameter decomposition against `reference/goldens/apd_step.py`, which is plain PyTorch in float64. */
 import { describe, expect, test } from "vitest";
 import { sparseFeatures } from "../../src/data/sparse-feature.ts";
-import { compileApd } from "../../src/decomposition/apd/apd.ts";
+import { apdProgram } from "../../src/decomposition/apd/apd.ts";
+import { compileFullNetwork } from "../../src/decomposition/full-network/run.ts";
 import { attributions } from "../../src/decomposition/apd/attribution.ts";
 import { apdObjective } from "../../src/decomposition/apd/objective.ts";
 import { apdWeights } from "../../src/decomposition/apd/parts.ts";
@@ -92,7 +93,7 @@ describe.each(NETWORKS)("one whole step of APD on %s", async (name, networkOf, l
 
   test("the components that Adam makes of it", async () => {
     const target = { network, weights: numbersOf(step.weights), batch: () => x };
-    const stepper = await compileApd(target, settings, start, { threads: 1 });
+    const stepper = await compileFullNetwork(target, apdProgram(network, settings), start, { threads: 1 });
     await stepper.advance([{ key: step.key, scalars: adamWScalars(1, settings.learningRate) }]);
     const layout = layoutOf(apdWeights(network, settings));
     const after = weightsIn(savedState(layout)(stepper.state()));

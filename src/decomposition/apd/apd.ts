@@ -1,6 +1,6 @@
 /** Running attribution-based parameter decomposition: the objective, by Adam, from components that begin at random. */
-import { type NamedValues, type Stepper, values } from "../../engine/index.ts";
-import { type Network, weightInputs } from "../../network/network.ts";
+import { type NamedValues, values } from "../../engine/index.ts";
+import type { Network } from "../../network/network.ts";
 import {
   div,
   foldIn,
@@ -14,12 +14,10 @@ import {
   type Tensors,
 } from "../../tensor/index.ts";
 import type { LoopOptions, StageResult } from "../../training/loop.ts";
-import { compileOptimisation } from "../../training/optimise.ts";
-import { runFullNetwork } from "../full-network/run.ts";
-import { layoutOf } from "../../training/parameters.ts";
+import { type FullNetworkProgram, runFullNetwork } from "../full-network/run.ts";
 import { warmedUpCosine } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
-import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
+import { THRESHOLD } from "../full-network/threshold.ts";
 import { apdObjective } from "./objective.ts";
 import { apdWeights } from "./parts.ts";
 import type { ApdSettings } from "./settings.ts";
@@ -33,13 +31,13 @@ export interface ApdResult extends Omit<StageResult, "tensors"> {
 export function apd(target: DecompositionTarget, settings: ApdSettings, options: LoopOptions = {}): Promise<ApdResult> {
   const key = keyFromSeed(settings.seed);
   return runFullNetwork(
+    target,
     {
-      layout: layoutOf(apdWeights(target.network, settings)),
+      ...apdProgram(target.network, settings),
       steps: settings.steps,
       rate: warmedUpCosine(settings.learningRate, settings.warmUp, settings.finalLearningRate),
       key,
       first: () => firstFactors(target.network, settings, foldIn(key, "components")),
-      compile: (start) => compileApd(target, settings, start, options),
     },
     options,
   );
@@ -70,28 +68,14 @@ export function firstFactors(network: Network, settings: ApdSettings, key: Key):
   return Object.fromEntries(drawn);
 }
 
-/** The program, compiled and loaded. */
-export function compileApd(
-  { network, weights, tables, batch }: DecompositionTarget,
-  settings: ApdSettings,
-  start: NamedValues,
-  options: LoopOptions = {},
-): Promise<Stepper> {
-  const given = weightInputs(network.weights);
-  const x = batch(settings.batch);
-  return compileOptimisation(
-    {
-      layout: layoutOf(apdWeights(network, settings)),
-      start,
-      objective: (components) => ({ ...apdObjective(network, given, components, x, settings) }),
-      after: (components, { threshold }) => ({
-        ...(settings.unitNorm && normalised(components)),
-        threshold: movedThreshold(components, threshold!),
-      }),
-      fixed: { ...tables, ...weights },
-    },
-    options,
-  );
+/** What a step is. */
+export function apdProgram(network: Network, settings: ApdSettings): FullNetworkProgram {
+  return {
+    weights: apdWeights(network, settings),
+    batch: settings.batch,
+    objective: (given, components, x) => ({ ...apdObjective(network, given, components, x, settings) }),
+    ...(settings.unitNorm && { normalised }),
+  };
 }
 
 /** Every factor's `V` at length 1. */

@@ -1,14 +1,12 @@
 /** Running local loss-landscape decomposition: the objective, by Adam, from random directions. */
-import { type NamedValues, type Stepper, values } from "../../engine/index.ts";
-import { type Network, weightInputs, type WeightSpec } from "../../network/network.ts";
+import { type NamedValues, values } from "../../engine/index.ts";
+import type { Network, WeightSpec } from "../../network/network.ts";
 import { foldIn, type Key, keyFromSeed, randomNormal, sizeOf } from "../../tensor/index.ts";
 import type { LoopOptions, StageResult } from "../../training/loop.ts";
-import { compileOptimisation } from "../../training/optimise.ts";
 import { runFullNetwork } from "../full-network/run.ts";
-import { layoutOf } from "../../training/parameters.ts";
 import { cosineSchedule } from "../../training/schedule.ts";
 import type { DecompositionTarget } from "../full-network/target.ts";
-import { movedThreshold, THRESHOLD } from "../full-network/threshold.ts";
+import { THRESHOLD } from "../full-network/threshold.ts";
 import { directionWeights, normalisedDirections } from "./directions.ts";
 import { l3dObjective } from "./objective.ts";
 import type { L3dSettings } from "./settings.ts";
@@ -29,14 +27,18 @@ export function l3dWeights(
 /** Finds the directions. */
 export function l3d(target: DecompositionTarget, settings: L3dSettings, options: LoopOptions = {}): Promise<L3dResult> {
   const key = keyFromSeed(settings.seed);
+  const { network } = target;
   return runFullNetwork(
+    target,
     {
-      layout: layoutOf(l3dWeights(target.network, settings)),
+      weights: l3dWeights(network, settings),
+      batch: settings.batch,
+      objective: (given, components, x) => ({ ...l3dObjective(network, given, components, x, settings) }),
+      normalised: (components) => normalisedDirections(network, components),
       steps: settings.steps,
       rate: cosineSchedule(settings.learningRate, settings.finalLearningRate),
       key,
-      first: () => firstDirections(target.network, settings, foldIn(key, "components")),
-      compile: (start) => compileL3d(target, settings, start, options),
+      first: () => firstDirections(network, settings, foldIn(key, "components")),
     },
     options,
   );
@@ -58,28 +60,4 @@ export function firstDirections(network: Network, settings: L3dSettings, key: Ke
     ] as const;
   });
   return Object.fromEntries(drawn);
-}
-
-/** The program, compiled and loaded. */
-function compileL3d(
-  { network, weights, tables, batch }: DecompositionTarget,
-  settings: L3dSettings,
-  start: NamedValues,
-  options: LoopOptions = {},
-): Promise<Stepper> {
-  const given = weightInputs(network.weights);
-  const x = batch(settings.batch);
-  return compileOptimisation(
-    {
-      layout: layoutOf(l3dWeights(network, settings)),
-      start,
-      objective: (components) => ({ ...l3dObjective(network, given, components, x, settings) }),
-      after: (components, { threshold }) => ({
-        ...normalisedDirections(network, components),
-        threshold: movedThreshold(components, threshold!),
-      }),
-      fixed: { ...tables, ...weights },
-    },
-    options,
-  );
 }
