@@ -8,7 +8,13 @@
  * input needs, whichever they are.
  */
 export type SitePattern =
-  { readonly pattern: "identity"; readonly inputs: number } | { readonly pattern: "dense"; readonly rank: number };
+  | {
+      readonly pattern: "identity";
+      readonly inputs: number;
+      /** The weight, `feature d_in`, that says how the site reads each input, and nothing else; absent where it reads, or writes, inputs themselves. */
+      readonly embedding?: string;
+    }
+  | { readonly pattern: "dense"; readonly rank: number };
 
 /** One-hot inputs, and what each site should make of them. */
 export interface KnownPatterns {

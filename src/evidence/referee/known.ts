@@ -5,13 +5,18 @@
 import { ActivationDecomposition } from "../../decomposition/activation/index.ts";
 import { type Decomposition, importancesOf, isOfWeights } from "../../decomposition/decomposition.ts";
 import { interpret, type Values, values } from "../../engine/index.ts";
-import { constant, foldIn, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
+import { foldIn, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
 import type { KnownDirections, KnownMechanisms, KnownPatterns } from "../../training/known-mechanisms.ts";
 import { ALIVE_ABOVE } from "../alive.ts";
+import { matchDirections, writtenDirections } from "../direction-recovery.ts";
+import { matchColumns } from "../mean-max-cosine.ts";
 import { judgeMechanisms } from "../mechanisms.ts";
 import { probeInputs } from "../probe.ts";
+import { basisAt } from "./random-directions.ts";
 import type { KnownScores } from "./scoreboard.ts";
 import type { Subject } from "./subject.ts";
+
+const BY_CHANCE = foldIn(keyFromSeed(0), "mmcs by chance");
 
 /** What is known to be right and wrong of a subject; nothing where nothing is known. Controls that only reorder a method's units have their method's. */
 export function knownScores(subject: Subject, known: KnownMechanisms): KnownScores | undefined {
@@ -27,7 +32,9 @@ export function knownScores(subject: Subject, known: KnownMechanisms): KnownScor
 function byPatterns(decomposition: Decomposition, known: KnownPatterns): Partial<KnownScores> {
   const matched = isOfWeights(decomposition) ? judgeMechanisms(decomposition, known) : undefined;
   return {
-    ...(matched?.mmcs !== undefined && { mmcs: matched.mmcs, ml2r: matched.ml2r! }),
+    ...(matched?.mmcs !== undefined && {
+      ...{ mmcs: matched.mmcs, mmcsByChance: columnsByChance(decomposition, known), ml2r: matched.ml2r! },
+    }),
     ...(matched && { targetCiError: matched.targetCiError }),
     ...matches(decomposition, known),
   };
@@ -67,42 +74,35 @@ function matches(decomposition: Decomposition, known: KnownPatterns): Partial<Kn
   return { mutualBestMatch: shares.reduce((a, b) => a + b, 0) / shares.length, falseComponents: falseOnes };
 }
 
-/** Directions that are written at the point, beside those that are known to be there. */
-function byDirections(decomposition: Decomposition, { point, weight }: KnownDirections): Partial<KnownScores> {
-  if (!(decomposition instanceof ActivationDecomposition)) return {};
-  const coder = decomposition.coders.find(({ writes, rank }) => writes.includes(point) && rank === 1);
-  if (coder === undefined) return {};
-  const { count } = coder;
-  const unit = Float64Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
-  const one = constant("C m batch", { C: count, m: 1, batch: count }, unit) as Tensor as Tensor<"C m batch">;
-  const { written } = interpret(
-    { written: coder.decode(decomposition.tensors, one, point) as Tensor },
-    decomposition.values,
-  );
-  const truth = decomposition.values[weight]!;
-  const d = truth.shape[1]!;
-  const random = values("C d", [count, d], randomNormal(foldIn(keyFromSeed(0), "mmcs by chance"), count * d));
-  const byChance = nearest(truth, random);
-  const own = nearest(truth, written!);
-  return { mmcs: own, mmcsByChance: byChance };
+/** The mean cosine of as many components of normal draws, over the sites that MMCS is taken of. */
+function columnsByChance(
+  { network, tensors, values: numbers, sites, components }: Decomposition,
+  known: KnownPatterns,
+): number {
+  const found = sites.flatMap((site) => {
+    if (site.features === undefined || known.sites[site.name] === undefined) return [];
+    const { W } = interpret({ W: network.matrix(tensors, site.name) }, numbers);
+    const C = components.filter((one) => one.site === site.name).length;
+    const drawn = (name: string, count: number): Float32Array =>
+      randomNormal(foldIn(BY_CHANCE, `${site.name}.${name}`), count);
+    const V = values("d_in C", [site.dIn, C], drawn("V", site.dIn * C));
+    const U = values("C d_out", [C, site.dOut], drawn("U", C * site.dOut));
+    return [matchColumns(W, V, U, site.features).mmcs];
+  });
+  return found.reduce((a, b) => a + b, 0) / found.length;
 }
 
-/** Mean over rows of `truth` of the largest absolute cosine with a row of `found`. */
-function nearest(truth: Values, found: Values): number {
-  const d = truth.shape[1]!;
-  const row = ({ data }: Values, i: number): number[] => Array.from(data.slice(i * d, (i + 1) * d));
-  const length = (v: readonly number[]): number => Math.hypot(...v) || 1;
-  const others = Array.from({ length: found.shape[0]! }, (_, c) => row(found, c)).map((v) => ({ v, norm: length(v) }));
-  let total = 0;
-  for (let i = 0; i < truth.shape[0]!; i++) {
-    const own = row(truth, i);
-    const norm = length(own);
-    let best = 0;
-    for (const { v, norm: other } of others) {
-      const cosine = Math.abs(own.reduce((sum, x, k) => sum + x * v[k]!, 0)) / (norm * other);
-      if (cosine > best) best = cosine;
-    }
-    total += best;
-  }
-  return total / truth.shape[0]!;
+/** Directions that are written at the point, beside those that are known to be there. Parts of weights are held against columns instead. */
+function byDirections(decomposition: Decomposition, { point, weight }: KnownDirections): Partial<KnownScores> {
+  const written = writtenAt(decomposition, point);
+  if (written === undefined) return {};
+  const { mmcs, nullMmcs } = matchDirections(decomposition.values[weight]!, written, BY_CHANCE);
+  return { mmcs, mmcsByChance: nullMmcs };
+}
+
+/** `C d`, of components of rank one. */
+function writtenAt(decomposition: Decomposition, point: string): Values | undefined {
+  if (!(decomposition instanceof ActivationDecomposition)) return basisAt(decomposition, point);
+  const writes = decomposition.coders.some((coder) => coder.writes.includes(point) && coder.rank === 1);
+  return writes ? writtenDirections(decomposition, point) : undefined;
 }

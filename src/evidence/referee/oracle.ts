@@ -1,10 +1,12 @@
 /**
  * A network taken apart into the mechanisms that it is known to have: the yardstick that every measure should put first. Known are networks whose matrices
  * carry features one by one: a component reads feature i and writes what the network writes for it, or reads what stands for it and writes feature i;
- * it is active exactly where the feature is there. A matrix that all features share is one block of its whole rank, always active.
+ * it is active exactly where the feature is there. Where features come as rows of an embedding E, fewer than it has dimensions, reading feature i alone is a
+ * column of E's pseudo-inverse, and what the matrix does besides nothing ever reaches. A matrix that all features share is one block of its whole rank, always active.
  */
 import type { Decomposition, Masks } from "../../decomposition/decomposition.ts";
 import type { ImportanceFunction } from "../../decomposition/parameter/importance/importance.ts";
+import { dense, product, pseudoInverse } from "../../decomposition/baselines/linear-algebra.ts";
 import { ParameterDecomposition } from "../../decomposition/parameter/parameter-decomposition.ts";
 import { MechanistError } from "../../error.ts";
 import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
@@ -33,7 +35,12 @@ export function knownDecomposition(network: Network, weights: NamedValues, known
     >,
     weights,
   );
-  const parts = network.sites.map((site) => ({ site, ...partsOf(site, patterns[site.name], matrices[site.name]!) }));
+  const parts = network.sites.map((site) => {
+    const pattern = patterns[site.name];
+    const embedding = pattern?.pattern === "identity" && pattern.embedding;
+    const W = matrices[site.name]!;
+    return { site, ...(embedding ? embedded(site, weights[embedding]!, W) : partsOf(site, pattern, W)) };
+  });
   const components = Object.fromEntries(
     parts.flatMap(({ site: { name }, V, U }) => [
       [`${name}.V`, V],
@@ -73,6 +80,24 @@ function partsOf({ name, dIn, dOut, features }: Site, pattern: SitePattern | und
     return { V, U: values("C d_out", [dOut, dOut], unit(dOut)), features: true };
   }
   throw new MechanistError("Refused", `oracle: expected a matrix whose mechanisms are known, got ${name}`);
+}
+
+/** Wider than this a pseudo-inverse takes longer to make than to use. */
+const WIDEST = 1024;
+
+/** One component a feature, where the site reads a sum of rows of `E`, `feature d_in`. */
+function embedded({ name, dIn, dOut }: Site, E: Values, W: Values): Parts {
+  const features = E.shape[0]!;
+  if (features > Math.min(dIn, WIDEST)) {
+    const most = Math.min(dIn, WIDEST);
+    throw new MechanistError("Refused", `oracle: expected at most ${most} features at ${name}, got ${features}`);
+  }
+  const rows = dense(features, dIn, E.data as Float32Array);
+  return {
+    V: values("d_in C", [dIn, features], Float32Array.from(pseudoInverse(rows).data)),
+    U: values("C d_out", [features, dOut], Float32Array.from(product(rows, dense(dIn, dOut, W.data)).data)),
+    features: true,
+  };
 }
 
 /** A feature's components matter where it is there, all others everywhere. */

@@ -9,7 +9,7 @@ import { likePoint, pointRows } from "../../decomposition/activation/coder.ts";
 import { masking } from "../../decomposition/stand-in.ts";
 import { fromRows, ownProduct, siteRows } from "../../decomposition/parameter/subcomponents.ts";
 import { MechanistError } from "../../error.ts";
-import { values } from "../../engine/index.ts";
+import { type Values, values } from "../../engine/index.ts";
 import type { Network, Site } from "../../network/network.ts";
 import {
   abs,
@@ -58,6 +58,11 @@ export function randomDirectionsControl(decomposition: Decomposition, key: Key):
     control: "random directions",
     decomposition: randomDirections(decomposition, network, sites, points, key),
   };
+}
+
+/** Its directions at a site, `C d_out`; nothing of other decompositions. */
+export function basisAt({ values: numbers }: Decomposition, site: string): Values | undefined {
+  return numbers[basisName(site)];
 }
 
 function randomDirections(

@@ -178,12 +178,14 @@ function knownResidMlp({ features, neurons, layers, embedding: kind }: ResidMlpS
       inputs: features,
       magnitude: PROBE_MAGNITUDE,
       sites: Object.fromEntries(
-        names.flatMap((name) => [
-          [`${name}.W_in`, perFeature],
+        names.flatMap((name, l) => [
+          // Later layers read what earlier ones have written as well, which is no sum of known features.
+          [`${name}.W_in`, l === 0 ? { ...perFeature, embedding: "embed.W_E" } : perFeature],
           [`${name}.W_out`, block],
         ]),
       ),
     },
+    directions: { point: "blocks.0.hook_resid_pre", weight: "embed.W_E" },
     contributions: {
       embedding: "embed.W_E",
       layers: names.map((name) => ({ reads: `${name}.W_in`, writes: `${name}.W_out` })),

@@ -168,6 +168,7 @@ function knownTms({ features, hidden, identity }: TmsSettings): KnownMechanisms 
         linear2: perFeature,
       },
     },
+    directions: { point: "hook_hidden", weight: "W" },
     gate: hidden >= features ? portGate(["linear1", "linear2"]) : RECOVERY_GATE,
   };
 }
