@@ -6,8 +6,7 @@ import { z } from "zod";
 import { optimalLoss, stories, STORY_VOCABULARY, type Story } from "../../data/story-grammar.ts";
 import { type NamedValues, type Values } from "../../engine/index.ts";
 import { RunnableNetwork } from "../../network/run.ts";
-import { toyTransformer } from "../../network/transformer/config.ts";
-import { type Transformer, transformer } from "../../network/transformer/transformer.ts";
+import type { Transformer } from "../../network/transformer/transformer.ts";
 import {
   axisSize,
   cast,
@@ -24,28 +23,19 @@ import {
 } from "../../tensor/index.ts";
 import { drawRows } from "../../data/draws.ts";
 import { LANGUAGE_MODEL_GATE } from "../known-mechanisms.ts";
+import { languageModel, languageModelSettings, trainLanguageModel } from "../language-model.ts";
 import type { LoopOptions } from "../loop.ts";
-import type { Knot } from "../schedule.ts";
 import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
 import { accuracy, agreementChoices, factChoices } from "../story-scores.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
-import { trainNetwork } from "../train-network.ts";
-import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
+import { nextTokenLosses } from "../transformer-start.ts";
 
 /** Everything that decides a trained story model. */
 const storiesSettings = z.strictObject({
   stories: z.int().min(1).max(1_000_000).default(8192).describe("stories to learn from"),
   context: z.int().min(2).max(1024).default(128).describe("positions; longer stories are cut"),
-  layers: z.int().min(1).max(24).default(2).describe("layers"),
-  width: z.int().min(1).max(4096).default(128).describe("d_model"),
-  heads: z.int().min(1).max(64).default(4).describe("heads a layer; each has width / heads dimensions"),
-  mlpWidth: z.int().min(0).max(16_384).default(512).describe("neurons a layer; 0: attention alone"),
-  batch: z.int().min(1).max(100_000).default(16).describe("stories a step"),
   steps: z.int().min(1).max(10_000_000).default(3000).describe("optimiser steps"),
-  learningRate: z.number().gt(0).default(3e-3).describe("AdamW's highest rate"),
-  warmUp: z.number().min(0).max(1).default(0.05).describe("share of the steps in which the rate rises to it"),
-  weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled decay"),
-  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights and data"),
+  ...languageModelSettings,
 });
 export type StoriesSettings = z.infer<typeof storiesSettings>;
 
@@ -54,21 +44,7 @@ const HELD_OUT = 512;
 const { pad, size: VOCAB } = STORY_VOCABULARY;
 
 /** The network that these settings describe. */
-export function storiesNetwork({ context, layers, width, heads, mlpWidth }: StoriesSettings): Transformer {
-  return transformer(
-    toyTransformer({
-      vocab: VOCAB,
-      context,
-      layers,
-      dModel: width,
-      heads,
-      dMlp: mlpWidth,
-      activation: "gelu",
-      norm: "layer",
-      bias: true,
-    }),
-  );
-}
+export const storiesNetwork = (settings: StoriesSettings): Transformer => languageModel(settings, VOCAB);
 
 /** One story a row, cut or padded on the right to one token more than the context. */
 function tableOf(list: readonly Story[], context: number): Values<"row pos"> {
@@ -98,33 +74,12 @@ export function storyLoss(network: Transformer, weights: Tensors, tokens: Tensor
   return div(sum(mul(nextTokenLosses(network, weights, tokens), counts)), sum(counts));
 }
 
-/** Trains it by AdamW. */
 async function trainStories(settings: StoriesSettings, options: LoopOptions = {}): Promise<Trained> {
-  const { context, layers, seed, steps, learningRate, warmUp, weightDecay } = settings;
   const network = storiesNetwork(settings);
-  const list = trainingStories(settings);
-  const table = tableOf(list, context);
+  const table = tableOf(trainingStories(settings), settings.context);
   const tokens = rows("data", settings, settings.batch);
-  const schedule: Knot[] = [
-    { at: 0, value: 0.01 * learningRate },
-    { at: warmUp, value: learningRate },
-    { at: 1, value: 0, interpolation: "cosine" },
-  ];
-  const scales = { embed: 0.1, unembed: 0.02, residual: 1 / Math.sqrt(2 * layers) };
-  const trained = await trainNetwork(
-    {
-      network,
-      start: startingWeights(network, foldIn(keyFromSeed(seed), "weights"), scales),
-      objective: (weights) => ({ loss: storyLoss(network, weights, tokens) }),
-      tables: { stories: table },
-      steps,
-      seed,
-      learningRate: schedule,
-      adamW: { weightDecay },
-      clipNorm: 1,
-    },
-    options,
-  );
+  const loss = (weights: Tensors): Tensor<""> => storyLoss(network, weights, tokens);
+  const trained = await trainLanguageModel(network, settings, { loss, tables: { stories: table } }, options);
   const scores = await measured(settings, trained.weights, table, options);
   return { ...trained, metrics: { ...trained.metrics, ...scores } };
 }

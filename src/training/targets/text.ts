@@ -12,16 +12,14 @@ import { type Tokenizer, tokenizerFrom } from "../../data/tokenizer.ts";
 import type { NamedValues, Values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
 import { RunnableNetwork } from "../../network/run.ts";
-import { toyTransformer } from "../../network/transformer/config.ts";
-import { type Transformer, transformer } from "../../network/transformer/transformer.ts";
-import { foldIn, input, keyFromSeed, mean, slice, type Tensor } from "../../tensor/index.ts";
+import type { Transformer } from "../../network/transformer/transformer.ts";
+import { input, keyFromSeed, mean, slice, type Tensor, type Tensors } from "../../tensor/index.ts";
 import { LANGUAGE_MODEL_GATE } from "../known-mechanisms.ts";
+import { languageModel, languageModelSettings, trainLanguageModel } from "../language-model.ts";
 import type { LoopOptions } from "../loop.ts";
 import { inputsOf, meanLoss, unigramLoss } from "../next-token-scores.ts";
-import type { Knot } from "../schedule.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
-import { trainNetwork } from "../train-network.ts";
-import { nextTokenLosses, startingWeights } from "../transformer-start.ts";
+import { nextTokenLosses } from "../transformer-start.ts";
 
 /** Everything that decides a trained text model. */
 const textSettings = z.strictObject({
@@ -35,16 +33,8 @@ const textSettings = z.strictObject({
     .describe("tokens at most; 0: as many as the text has characters, or 512 byte pairs"),
   windows: z.int().min(1).max(1_000_000).default(8192).describe("pieces of the text, evenly placed, that are learnt"),
   context: z.int().min(2).max(4096).default(128).describe("positions"),
-  layers: z.int().min(1).max(24).default(2).describe("layers"),
-  width: z.int().min(1).max(4096).default(128).describe("d_model"),
-  heads: z.int().min(1).max(64).default(4).describe("heads a layer; each has width / heads dimensions"),
-  mlpWidth: z.int().min(0).max(16_384).default(512).describe("neurons a layer; 0: attention alone"),
-  batch: z.int().min(1).max(100_000).default(16).describe("pieces a step"),
   steps: z.int().min(1).max(10_000_000).default(2000).describe("optimiser steps"),
-  learningRate: z.number().gt(0).default(3e-3).describe("AdamW's highest rate"),
-  warmUp: z.number().min(0).max(1).default(0.05).describe("share of the steps in which the rate rises to it"),
-  weightDecay: z.number().min(0).default(0.01).describe("AdamW's decoupled decay"),
-  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("of weights and data"),
+  ...languageModelSettings,
 });
 export type TextSettings = z.infer<typeof textSettings>;
 
@@ -100,22 +90,7 @@ export async function preparedText(settings: TextSettings): Promise<PreparedText
 }
 
 /** The network that these settings describe. */
-function textNetwork(settings: TextSettings): Transformer {
-  const { context, layers, width, heads, mlpWidth } = settings;
-  return transformer(
-    toyTransformer({
-      vocab: vocabularyOf(settings),
-      context,
-      layers,
-      dModel: width,
-      heads,
-      dMlp: mlpWidth,
-      activation: "gelu",
-      norm: "layer",
-      bias: true,
-    }),
-  );
-}
+const textNetwork = (settings: TextSettings): Transformer => languageModel(settings, vocabularyOf(settings));
 
 const tableOf = ({ windows, context }: TextSettings, { training }: TextTokens): Values<"row pos"> =>
   evenWindows(training, windows, context + 1);
@@ -127,31 +102,12 @@ function drawn(name: string, { windows, context }: TextSettings, batch: number):
 
 /** Trains it: AdamW on the mean cross-entropy of every next token. */
 async function trainText(settings: TextSettings, options: LoopOptions = {}): Promise<Trained> {
-  const { layers, seed, steps, learningRate, warmUp, weightDecay } = settings;
   const network = textNetwork(settings);
   const text = await preparedText(settings);
   const windows = tableOf(settings, text);
   const tokens = drawn("data", settings, settings.batch);
-  const schedule: Knot[] = [
-    { at: 0, value: 0.01 * learningRate },
-    { at: warmUp, value: learningRate },
-    { at: 1, value: 0, interpolation: "cosine" },
-  ];
-  const scales = { embed: 0.1, unembed: 0.02, residual: 1 / Math.sqrt(2 * layers) };
-  const trained = await trainNetwork(
-    {
-      network,
-      start: startingWeights(network, foldIn(keyFromSeed(seed), "weights"), scales),
-      objective: (weights) => ({ loss: mean(nextTokenLosses(network, weights, tokens)) }),
-      tables: { windows },
-      steps,
-      seed,
-      learningRate: schedule,
-      adamW: { weightDecay },
-      clipNorm: 1,
-    },
-    options,
-  );
+  const loss = (weights: Tensors): Tensor<""> => mean(nextTokenLosses(network, weights, tokens));
+  const trained = await trainLanguageModel(network, settings, { loss, tables: { windows } }, options);
   const held = consecutiveWindows(text.held, HELD_OUT, settings.context + 1);
   const scores = await measured(network, trained.weights, { windows, held, tokenizer: text.tokenizer }, options);
   return { ...trained, metrics: { ...trained.metrics, ...scores } };
