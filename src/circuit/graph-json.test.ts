@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { randomDecomposition } from "../../test/circuit/random-decomposition.ts";
 import { values } from "../engine/index.ts";
+import { mlp } from "../network/mlp.ts";
 import { residualMlp } from "../network/residual-mlp.ts";
 import { tokenValues } from "../network/run.ts";
 import { toyTransformer } from "../network/transformer/config.ts";
@@ -54,16 +55,24 @@ describe("a graph document", () => {
     test(`${name} has what the schema requires, and no viewer drops any of it`, async () => {
       const { metadata, qParams, nodes, links } = await make();
       expect(Object.keys(metadata)).toEqual(expect.arrayContaining(["slug", "scan", "prompt_tokens", "prompt"]));
-      expect(qParams).toMatchObject({ pinnedIds: [], supernodes: [], clickedId: "" });
+      expect(qParams).toMatchObject({ pinnedIds: [], supernodes: [] });
       const ids = new Set(nodes.map(({ node_id }) => node_id));
       expect(ids.size).toBe(nodes.length);
       for (const { source, target } of links) expect([ids.has(source), ids.has(target)]).toEqual([true, true]);
+      // Something is clicked, and links are drawn of what is.
+      expect(nodes.find(({ node_id }) => node_id === qParams.clickedId)?.feature_type).toBe("logit");
+      expect(qParams.linkType).toBe("either");
+      expect(nodes.some(({ layer }) => Number(layer) > 0)).toBe(true);
       const tokens = (metadata.prompt_tokens as string[]).length;
       const counts = new Map<string, number>();
       for (const node of nodes) {
         expect(Number.isInteger(node.feature)).toBe(true);
         expect(node.ctx_idx).toBeLessThan(tokens);
-        if (node.feature_type === "logit") expect(node.clerp).toMatch(/\(p=\d\.\d{3}\)$/);
+        // The label is taken apart at these marks, and rows end where `logit` nodes are.
+        if (node.feature_type === "logit") expect(node.clerp).toMatch(/^Output ".*" (= \S+ )?\(p=(\d\.\d{3}|none)\)$/);
+        expect(node.is_target_logit).toBe(node.feature_type === "logit");
+        // Hidden otherwise: viewers keep what has none, or at most the threshold.
+        if (node.influence !== null) expect(node.influence).toBeLessThanOrEqual(metadata.node_threshold as number);
         if (node.feature_type.includes("error")) continue;
         const feature = `${node.layer}_${node.feature}_${node.ctx_idx}`;
         counts.set(feature, (counts.get(feature) ?? 0) + 1);
@@ -71,6 +80,24 @@ describe("a graph document", () => {
       expect(Math.max(...counts.values())).toBeLessThanOrEqual((tokens * 2) / 3);
     });
   }
+
+  test("of a lone site has a layer above 0, without which it is refused", async () => {
+    const network = mlp({ features: 3, hidden: [], outputs: 2, activation: "none", bias: false });
+    const x = values("batch feature", [1, 3], [0.5, 1, 0]);
+    const graph = await attributionGraph(randomDecomposition(network, 4), x, { threshold: -1, outputs: 2 });
+    const { nodes, links } = graphJson(pruned(graph, 1000), {
+      slug: "lone",
+      scan: "linear",
+      tokens: ["a", "b", "c"],
+      prompt: "a",
+      outputName: String,
+      generator: { name: "mechanist", version: "0.0.0" },
+      createdAt: 0,
+    });
+    const layerOf = new Map(nodes.map(({ node_id, layer }) => [node_id, layer]));
+    expect(new Set(layerOf.values())).toEqual(new Set(["E", "1", "2"]));
+    expect(links.some(({ source, target }) => layerOf.get(source) === "1" && layerOf.get(target) === "2")).toBe(true);
+  });
 
   test("adds up at every target: what is not drawn comes from a node of its own", async () => {
     const { nodes, links } = await ofTokens(60);

@@ -2,8 +2,11 @@
  * Graphs in the attribution-graph JSON that circuit-tracer, Neuronpedia and Anthropic's viewer open (Ameisen et al. 2025; Neuronpedia's
  * `graph-schema.json`, 1.0.0). Sites are layers in the order they are met; a component is a feature of type `parameter component`.
  *
- * What the viewers make of a file decides some details: a feature that stands at more than two thirds of the tokens is dropped, so there are
- * at least two tokens; a label of type `logit` must hold its probability, so values are of another type.
+ * What the viewers make of a file decides some details. A feature that stands at more than two thirds of the tokens is dropped, so there are
+ * at least two tokens. Rows are counted up to the nodes of type `logit`, so that values are of that type too, and their label, which is read for
+ * a probability, says that they have none. Without a `node_threshold` Neuronpedia hides what is past 0.6 of the influence. Links are drawn of the
+ * node that is clicked, so one is, and with `linkType` `both` only between pinned nodes, of which there are none. Neuronpedia refuses a graph
+ * whose highest layer is 0, so a lone layer is 1.
  */
 import type { GraphNode, PrunedGraph } from "./graph.ts";
 
@@ -59,8 +62,10 @@ export function graphJson(graph: PrunedGraph, options: GraphJsonOptions): GraphJ
   const tokens = options.tokens.length < 2 ? [...options.tokens, ""] : [...options.tokens];
   const sites = graph.layers.filter((layer) => graph.nodes.some(isInside(layer)));
   const place = placing(sites, tokens.length);
-  const cumulative = cumulativeInfluence(graph.influence.nodes);
+  const isOutput = graph.nodes.map(({ kind }) => kind === "output");
+  const cumulative = cumulativeInfluence(graph.influence.nodes.map((influence, i) => (isOutput[i] ? 0 : influence)));
   const nodes = graph.nodes.map((node, i) => jsonNode(node, place(node), options, cumulative[i]!));
+  const clicked = nodes.find((_, i) => isOutput[i])?.node_id ?? "";
   const undrawn = undrawnOf(graph, nodes);
   return {
     metadata: {
@@ -70,6 +75,7 @@ export function graphJson(graph: PrunedGraph, options: GraphJsonOptions): GraphJ
       prompt_tokens: tokens,
       prompt: options.prompt,
       schema_version: 1,
+      node_threshold: 1,
       info: {
         description: description(graph),
         generator: options.generator,
@@ -85,7 +91,7 @@ export function graphJson(graph: PrunedGraph, options: GraphJsonOptions): GraphJ
         divergence: graph.divergence,
       },
     },
-    qParams: { pinnedIds: [], supernodes: [], linkType: "both", clickedId: "", sg_pos: "" },
+    qParams: { pinnedIds: [], supernodes: [], linkType: "either", clickedId: clicked, sg_pos: "" },
     nodes: [...nodes, ...undrawn.nodes],
     links: [
       ...graph.edges.map(({ from, to, weight }) => ({
@@ -123,6 +129,7 @@ function placing(
   sites: readonly string[],
   tokens: number,
 ): (node: Pick<GraphNode, "kind" | "site" | "component" | "position">) => Place {
+  const lowest = sites.length === 1 ? 1 : 0;
   return ({ kind, site, component, position }) => {
     // Without positions a feature stands at its own token, everything else at the last.
     const ctx = position ?? (kind === "input" && typeof component === "number" ? component : tokens - 1);
@@ -133,7 +140,7 @@ function placing(
     if (kind === "output") {
       return { layer: String(sites.length + 1), feature: component as number, id: component as number, ctx };
     }
-    const layer = sites.indexOf(site);
+    const layer = lowest + sites.indexOf(site);
     if (component === "remainder") return { layer: String(layer), feature: UNDRAWN, id: UNDRAWN, ctx };
     return { layer: String(layer), feature: cantorPair(layer, component), id: component, ctx };
   };
@@ -151,21 +158,21 @@ function jsonNode(
   const label = (): string => {
     if (kind !== "output") return address;
     const name = `Output "${outputName(component as number)}"`;
-    return isLogit ? `${name} (p=${probability.toFixed(3)})` : `${name} = ${value!.toPrecision(3)}`;
+    return `${name} ${isLogit ? "" : `= ${value!.toPrecision(3)} `}(p=${isLogit ? probability.toFixed(3) : "none"})`;
   };
   return {
     node_id: `${layer}_${id}_${ctx}`,
     feature,
     layer,
     ctx_idx: ctx,
-    feature_type: kind === "output" ? (isLogit ? "logit" : "output value") : types[kind],
+    feature_type: kind === "output" ? "logit" : types[kind],
     token_prob: probability ?? 0,
     is_target_logit: kind === "output",
     run_idx: 0,
     reverse_ctx_idx: 0,
     jsNodeId: `${kind === "output" ? "L" : layer}_${id}-${kind === "component" ? 0 : ctx}`,
     clerp: label(),
-    influence,
+    influence: kind === "output" ? null : influence,
     activation: value ?? null,
   };
 }
@@ -201,7 +208,7 @@ function undrawnOf(
   };
 }
 
-/** For each node the share of all influence that it and the more influential ones hold: viewers keep those up to a threshold. */
+/** For each node the share of all influence that it and the more influential ones hold; viewers keep those up to a threshold, and outputs. */
 function cumulativeInfluence(influence: readonly number[]): number[] {
   const total = influence.reduce((a, b) => a + b, 0);
   const order = [...influence.keys()].sort((a, b) => influence[b]! - influence[a]!);
@@ -209,7 +216,8 @@ function cumulativeInfluence(influence: readonly number[]): number[] {
   let sofar = 0;
   for (const i of order) {
     sofar += influence[i]!;
-    found[i] = total === 0 ? 1 : sofar / total;
+    // Rounding must not take the last one past the threshold of 1.
+    found[i] = total === 0 ? 1 : Math.min(1, sofar / total);
   }
   return found;
 }
