@@ -5,11 +5,12 @@ import {
   bandOfSpread,
   holm,
   intervalOf,
-  type Measured,
+  less,
   minimumDetectable,
   promptsFor,
   pValue,
   Resampling,
+  type Spread,
 } from "./noise.ts";
 import type { Difference, Discrimination, MeasureResult, Score, SeedBand } from "./scoreboard.ts";
 import type { Found } from "./measures/hearing.ts";
@@ -33,7 +34,7 @@ const WITHIN = 1.959964;
 
 interface Scored extends Entry {
   readonly score: Score;
-  readonly spread: Float64Array;
+  readonly spread: Spread;
 }
 
 /** Draws prompts anew for scores of so many prompts, the same for all subjects and measures. */
@@ -82,16 +83,13 @@ export class Comparisons {
     const resampling = this.#resamplings.get(n) ?? new Resampling(this.#key, n);
     this.#resamplings.set(n, resampling);
     const spread = resampling.spread(measured);
-    return { ...entry, spread, score: scoreOf(entry.subject.name, resampling, measured, spread) };
+    return { ...entry, spread, score: scoreOf(entry.subject.name, n, spread) };
   }
 }
 
-function scoreOf(subject: string, resampling: Resampling, measured: Measured, spread: Float64Array): Score {
-  const value = resampling.value(measured);
-  return { subject, value, interval: intervalOf(spread), band: bandOfSpread(spread), n: resampling.n };
+function scoreOf(subject: string, n: number, spread: Spread): Score {
+  return { subject, value: spread.value, interval: intervalOf(spread), band: bandOfSpread(spread), n };
 }
-
-const less = (a: Float64Array, b: Float64Array): Float64Array => a.map((x, i) => x - b[i]!);
 
 function pairs<T>(all: readonly T[]): (readonly [T, T])[] {
   return all.flatMap((a, i) => all.slice(i + 1).map((b) => [a, b] as const));
@@ -131,7 +129,7 @@ function differencesOf(methods: readonly Scored[], seeds: readonly SeedBand[]): 
   const raw = pairs(methods).map(([a, b]) => {
     const spread = less(a.spread, b.spread);
     const difference = a.score.value - b.score.value;
-    return { a, b, difference, interval: intervalOf(spread), p: pValue(difference, spread) };
+    return { a, b, difference, interval: intervalOf(spread), p: pValue(spread) };
   });
   const adjusted = holm(raw.map(({ p }) => p));
   return raw.map(({ a, b, difference, interval, p }, i) => {

@@ -13,11 +13,12 @@ import { signs, wholeNumbers } from "../../data/draws.ts";
 import { sparseFeatures } from "../../data/sparse-feature.ts";
 import { ActivationDecomposition } from "../../decomposition/activation/index.ts";
 import { unitCoder } from "../../decomposition/baselines/unit-coder.ts";
-import type { NamedValues } from "../../engine/index.ts";
+import type { NamedValues, Values } from "../../engine/index.ts";
 import { superposition } from "../../network/superposition.ts";
 import { toyTransformer } from "../../network/transformer/config.ts";
 import { transformer } from "../../network/transformer/transformer.ts";
 import { areaOf } from "./measures/area.ts";
+import { ProbeSet } from "./probe-set.ts";
 import { referee } from "./referee.ts";
 import type { CurvePoint, Scoreboard } from "./scoreboard.ts";
 import { indexBits, ladderTo } from "./size.ts";
@@ -32,8 +33,8 @@ describe("a linear network, y = x diag(1, 2, 3, 4), x of signs", () => {
   const weights: NamedValues = { F: matrix("feature d", 4, 4, (i, j) => (i === j ? i + 1 : 0)) };
   const rows = rowsAsParts(network, { embed: weights.F! });
   let board: Scoreboard;
+  const source = { batch: (batch: number) => signs("x", "batch feature", { batch, feature: 4 }) };
   beforeAll(async () => {
-    const source = { batch: (batch: number) => signs("x", "batch feature", { batch, feature: 4 }) };
     const subject = { name: "rows", decomposition: handMade(network, weights, rows, always(1)) };
     board = await referee([subject], { title: "linear", digest: "", source }, { threads: 1, prompts: 128 });
   }, 60_000);
@@ -62,10 +63,26 @@ describe("a linear network, y = x diag(1, 2, 3, 4), x of signs", () => {
     expect(scores[0]!.value).toBeCloseTo(area / xs[3]! / board.protocol.chance, 5);
   });
 
-  test("with means in the place of everything it says the mean, which is chance", () => {
+  test("chance is the prompts' own mean, and means in the place of everything are those of reference data", async () => {
+    const probe = await ProbeSet.open(network, weights, source, { prompts: 128, size: 128 }, { threads: 1 });
+    const meansOf = ({ data }: Values): number[] =>
+      [0, 1, 2, 3].map((k) => Array.from({ length: 128 }, (_, i) => data[4 * i + k]!).reduce((a, b) => a + b, 0) / 128);
+    const own = meansOf((await probe.batch(0)).feeds["probe/x"]!);
+    const others = meansOf(probe.reference(0)["probe/x"]!);
+    await probe.dispose();
+    const squares = (of: (k: number) => number): number =>
+      [0, 1, 2, 3].reduce((sum, k) => sum + ((k + 1) ** 2 * of(k)) / 4, 0);
+    // A sign's square is 1.
+    expect(board.protocol.chance).toBeCloseTo(
+      squares((k) => 1 - own[k]! ** 2),
+      5,
+    );
     const [none] = curveOf(board, "sufficiency", "mean", "rows");
     expect(none!.size).toBe(0);
-    expect(none!.divergence).toBeCloseTo(board.protocol.chance, 5);
+    expect(none!.divergence).toBeCloseTo(
+      squares((k) => 1 - 2 * own[k]! * others[k]! + others[k]! ** 2),
+      5,
+    );
   });
 
   test("with other examples in the place of everything it says something else, twice as far as nothing is", () => {

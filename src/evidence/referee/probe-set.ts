@@ -1,7 +1,7 @@
 /**
  * The prompts that all subjects are asked about, and reference data beside them: fresh draws by key, the same whatever the subjects and however many
- * fit into a batch. What is put in the place of what is removed comes from reference data alone, never from the prompts themselves; and so does what a
- * network says that has seen no prompt, its mean output, which is chance.
+ * fit into a batch. What is put in the place of what is removed comes from reference data alone, never from the prompts themselves. Chance is the network's mean output
+ * on the prompts: the best that can be said without looking at any, so that what it explains of them is exactly nothing and no other sample moves it.
  */
 import { compile, type CompileOptions, type Executable, type NamedValues, type Values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
@@ -127,7 +127,7 @@ export class ProbeSet {
     return { ...this.weights, "probe/x": this.#reference[index]! };
   }
 
-  /** For each prompt the divergence of the network's mean output over reference data: of distributions, the mean of their probabilities. */
+  /** For each prompt the divergence of the network's mean output over all of them: of distributions, the mean of their probabilities. */
   async chance(): Promise<Float64Array> {
     this.#chance ??= await this.#measureChance();
     return this.#chance;
@@ -151,7 +151,7 @@ export class ProbeSet {
     let total: Float64Array | undefined;
     let shape: Values | undefined;
     for (let i = 0; i < this.batches; i++) {
-      const output = await this.#outputOf(this.#reference[i]!);
+      const output = await this.#outputOf(this.#prompts[i]!);
       shape = (await averaging.run({ "probe/output": output })).mean;
       total ??= new Float64Array(shape!.data.length);
       shape!.data.forEach((value, k) => (total![k]! += value / this.batches));

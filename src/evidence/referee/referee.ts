@@ -83,6 +83,8 @@ const FEWEST = 32;
 /** About how many numbers a program may hold: a quarter of what a verdict's may, because a backward pass holds what the forward pass made. */
 const NUMBERS = 2 ** 23;
 const PRECISION = 0.05;
+/** Which permutation and which random basis: controls are subjects, the same for every evaluation. */
+const CONTROLS_KEY = foldIn(keyFromSeed(0), "referee");
 /** The least size at which subjects are matched. */
 const LEAST_MATCHED = 1 / 4;
 
@@ -91,6 +93,8 @@ interface Seat {
   readonly trial: Trial;
   readonly natural: number;
   readonly size: number;
+  /** On each prompt. */
+  readonly sizes: Float64Array;
   readonly bits: number;
   readonly coverage: number;
 }
@@ -146,7 +150,8 @@ export async function referee(
       const { subject, trial, natural } = seat;
       const isMethod = subject.control === undefined;
       const hearing: Hearing = {
-        ...{ trial, chance, ladder, most, matchedSize, natural, ablations, key: board.key },
+        ...{ trial, chance, ladder, most, matchedSize, natural, ablations },
+        ...(subject.byDamage && { naturalSizes: seats.find((one) => one.subject === subject.of)!.sizes }),
         ...(isMethod && { gradient: byGradient(trial) }),
       };
       const start = performance.now();
@@ -240,7 +245,8 @@ class Board {
     const natural = subject.byDamage ? (await trial.thresholds([of!.size]))[0]! : NATURAL;
     const [active, nothing] = await trial.ask([{ threshold: natural }, { threshold: NOTHING }]);
     const zero = nothing!.divergence.reduce((a, b) => a + b, 0) / nothing!.divergence.length;
-    return { subject, trial, natural, size: active!.size, bits: active!.bits, coverage: zero / chance };
+    const { size, sizes, bits } = active!;
+    return { subject, trial, natural, size, sizes, bits, coverage: zero / chance };
   }
 
   /** All yardsticks that can be made. */
@@ -255,13 +261,13 @@ class Board {
     for (const subject of [...(oracle ? [oracle] : []), ...seats.map((seat) => seat.subject)]) {
       if (subject !== oracle) await attempt(`${subject.name} · oracle ranking`, () => damageControl(subject));
       await attempt(`${subject.name} · random`, () => randomControl(subject));
-      await attempt(`${subject.name} · permuted`, () => permutedControl(subject, this.key));
+      await attempt(`${subject.name} · permuted`, () => permutedControl(subject, CONTROLS_KEY));
     }
     const places = new Map(
       seats.map(({ subject }) => [subject.decomposition.sites.map(({ name }) => name).join(), subject]),
     );
     for (const [sites, subject] of places)
-      await attempt(`random directions, ${sites}`, () => randomDirectionsControl(subject.decomposition, this.key));
+      await attempt(`random directions, ${sites}`, () => randomDirectionsControl(subject.decomposition, CONTROLS_KEY));
     return made.filter((one) => one !== undefined);
   }
 

@@ -73,7 +73,10 @@ export interface Score {
   readonly value: number;
   /** 95 % of the bootstrap over prompts. */
   readonly interval: Interval;
-  /** How far from `value` another evaluation, with a seed of its own, is 95 times in 100. */
+  /**
+   * How far from `value` another evaluation is 95 times in 100, whose prompts, reference data and all else that is drawn come from a seed of its own: of the difference of two,
+   * so √2 times as wide as what holds the true value. Controls and where an attack starts are the same for every seed.
+   */
   readonly band: number;
   readonly n: number;
 }
@@ -230,7 +233,7 @@ export interface Protocol {
   readonly matchedSize: number;
   /** Bits of a unit's strength. */
   readonly precisionBits: number;
-  /** The divergence of the network's mean output over reference data: 1 of every normalised score. */
+  /** The divergence of the network's mean output over all prompts: 1 of every normalised score. */
   readonly chance: number;
   /** Half width of an interval that was asked for, of normalised scores. */
   readonly wantedPrecision: number;

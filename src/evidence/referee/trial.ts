@@ -172,6 +172,22 @@ export class Trial {
     });
   }
 
+  /** Units a row above a threshold, by the subject's own order: mean over the rows of each prompt. */
+  async sizes(threshold: number): Promise<Float64Array> {
+    const { probe } = this;
+    const found = new Float64Array(probe.prompts);
+    for (let i = 0; i < probe.batches; i++) {
+      for (const { data, shape } of Object.values(await this.own.scores(i))) {
+        const rows = shape[1]!;
+        data.forEach((score, k) => {
+          if (score > threshold)
+            found[i * probe.size + Math.floor(((k % rows) * probe.size) / rows)]! += 1 / this.rowsEach;
+        });
+      }
+    }
+    return found;
+  }
+
   /** Asks all questions of all prompts, batch by batch. */
   async ask(questions: readonly Question[], ranker: Ranker = this.own): Promise<Answer[]> {
     const { probe } = this;

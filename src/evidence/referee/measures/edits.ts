@@ -7,6 +7,7 @@ import { withoutOne } from "../leave-one-out.ts";
 import type { Edit, MeasureText, Note } from "../scoreboard.ts";
 import { MechanistError } from "../../../error.ts";
 import type { Heard, Hearing } from "./hearing.ts";
+import { readOff, rungsAround } from "./matched.ts";
 
 /** How many mechanisms are removed, one after the other. */
 const MOST = 12;
@@ -34,40 +35,48 @@ const TEXT: MeasureText = {
 export async function edits({ trial, chance, matchedSize, natural }: Hearing): Promise<Heard> {
   const { probe, subject } = trial;
   // Where all are fewer than that, half of them: of what is active everywhere nothing can be asked.
-  const [matched] = await trial.thresholds([Math.min(matchedSize, trial.units / 2)]);
+  const size = Math.min(matchedSize, trial.units / 2);
   // Not more than all have, and not what the method itself calls inactive.
-  const threshold = Math.max(matched!, natural);
-  const active = await activePlaces(trial, threshold);
-  const candidates = [...active].filter(([, { count, places }]) => count >= PLACES && places - count >= PLACES);
+  const rungs = await rungsAround(trial, size, natural);
+  const byRung: Map<string, Places>[] = [];
+  for (const { threshold } of rungs) byRung.push(await activePlaces(trial, threshold));
+  const [active] = byRung as [Map<string, Places>];
+  // The same on every board, as far as they can be asked about: which mechanisms is a choice, not a sample of prompts.
+  const all = [...active];
+  const candidates = randomPermutation(foldIn(keyFromSeed(0), "edits"), all.length)
+    .map((i) => all[i]!)
+    .filter(([, { count, places }]) => count >= PLACES && places - count >= PLACES)
+    .slice(0, MOST);
   if (candidates.length === 0) {
     const what = `a component that is active in ${PLACES} places and not in ${PLACES}`;
     throw new MechanistError("Refused", `${subject.name}: edits: expected ${what}, got none among ${active.size}`);
   }
-  // The same on every board: which mechanisms are asked about is a choice, not a sample of prompts.
-  const order = randomPermutation(foldIn(keyFromSeed(0), "edits"), candidates.length).slice(0, MOST);
-  const channels: Float64Array[] = [];
+  const channels: Float64Array[][] = rungs.map(() => []);
   const found: Edit[] = [];
-  for (const [address, { site, component, at }] of order.map((i) => candidates[i]!)) {
-    const own = Array.from({ length: 4 }, () => new Float64Array(probe.prompts));
+  for (const [address, { site, component }] of candidates) {
+    const own = rungs.map(() => Array.from({ length: 4 }, () => new Float64Array(probe.prompts)));
     for (let i = 0; i < probe.batches; i++) {
       const damage = await withoutOne(trial, i, site, component);
       const points = damage.length / probe.size;
-      const rows = at[i]!.length / probe.size;
-      damage.forEach((d, p) => {
-        const prompt = Math.floor(p / points);
-        // Where outputs are fewer than rows, a prompt counts as active where any of its rows is.
-        const on = rows === points ? at[i]![p]! : anyOf(at[i]!, prompt * rows, rows);
-        const place = i * probe.size + prompt;
-        own[on ? 0 : 2]![place]! += d;
-        own[on ? 1 : 3]![place]! += 1;
+      own.forEach((into, r) => {
+        const at = byRung[r]!.get(address)!.at[i]!;
+        const rows = at.length / probe.size;
+        damage.forEach((d, p) => {
+          const prompt = Math.floor(p / points);
+          // Where outputs are fewer than rows, a prompt counts as active where any of its rows is.
+          const on = rows === points ? at[p]! : anyOf(at, prompt * rows, rows);
+          const place = i * probe.size + prompt;
+          into[on ? 0 : 2]![place]! += d;
+          into[on ? 1 : 3]![place]! += 1;
+        });
       });
     }
-    const total = own.map((channel) => channel.reduce((a, b) => a + b, 0));
+    const total = own[0]!.map((channel) => channel.reduce((a, b) => a + b, 0));
     found.push({
       ...{ subject: subject.name, address, onTarget: total[0]! / total[1]!, offTarget: total[2]! / total[3]! },
       ...{ active: total[1]!, inactive: total[3]! },
     });
-    channels.push(...own);
+    own.forEach((into, r) => channels[r]!.push(...into));
   }
   const combine = (means: readonly number[]): number => {
     let sum = 0;
@@ -77,12 +86,16 @@ export async function edits({ trial, chance, matchedSize, natural }: Hearing): P
     }
     return sum / (means.length / 4);
   };
+  const measured = readOff(
+    rungs.map((rung, r) => ({ ...rung, measured: { channels: channels[r]!, combine } })),
+    size,
+  );
   const trivial = found.every(({ offTarget }) => offTarget < ROUNDING * mean(chance));
   const text = "where its components are inactive they carry nothing: nothing changes there by construction";
   const notes: Note[] =
     trivial && subject.decomposition.measure === "magnitude" ? [{ subject: subject.name, measure: "edits", text }] : [];
   const of = { id: "edits/specificity", measure: "edits" as const, ablation: "zero" as const, ranking: "own" as const };
-  return { found: [{ ...of, text: TEXT, measured: { channels, combine } }], edits: found, notes };
+  return { found: [{ ...of, text: TEXT, measured }], edits: found, notes };
 }
 
 function mean(numbers: Float64Array): number {

@@ -3,7 +3,6 @@ import type { Curve, Edit, MeasureResult, MeasureText, Note } from "../scoreboar
 import type { AblationKind } from "../scoreboard.ts";
 import type { Measured } from "../noise.ts";
 import type { Ranker, Trial } from "../trial.ts";
-import type { Key } from "../../../tensor/index.ts";
 
 /** A subject before a measure. */
 export interface Hearing {
@@ -17,11 +16,11 @@ export interface Hearing {
   readonly matchedSize: number;
   /** Above which units count as what the subject itself calls active. */
   readonly natural: number;
+  /** Of a subject that has no active units of its own: how many those it is made of have, on each prompt. */
+  readonly naturalSizes?: Float64Array;
   readonly ablations: readonly AblationKind[];
   /** An order of units that is the same for every family; absent for controls. */
   readonly gradient?: Ranker;
-  /** Of the choices that a measure makes. */
-  readonly key: Key;
 }
 
 /** One number of a subject, with what it is. */

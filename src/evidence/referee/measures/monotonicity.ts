@@ -6,9 +6,10 @@
 import { scalarValue } from "../../../engine/index.ts";
 import { axisSize, cast, input, less, maximum, type Tensor, uniform } from "../../../tensor/index.ts";
 import { promptDivergence } from "../divergence.ts";
-import { ratio } from "../noise.ts";
+import { type Measured, ratio } from "../noise.ts";
 import type { MeasureText } from "../scoreboard.ts";
 import type { Heard, Hearing } from "./hearing.ts";
+import { readOff, rungsAround } from "./matched.ts";
 
 /** The share of the other units that is back in. */
 const SHARES = [0, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1];
@@ -36,9 +37,15 @@ const HEIGHT: MeasureText = {
   reduction: "mean over prompts, sum over five steps",
 };
 
+/** Of each prompt, and mean divergences at each share. */
+interface Rises {
+  readonly violations: Float64Array;
+  readonly heights: Float64Array;
+  readonly means: readonly number[];
+}
+
 export async function monotonicity({ trial, chance, matchedSize }: Hearing): Promise<Heard> {
   const { probe, keep, rows, subject } = trial;
-  const [threshold] = await trial.thresholds([matchedSize]);
   const program = await trial.program("supersets", () => {
     const share = input("share", "", {});
     const masks = Object.fromEntries(
@@ -50,39 +57,62 @@ export async function monotonicity({ trial, chance, matchedSize }: Hearing): Pro
     const said = subject.decomposition.masked(probe.x, masks);
     return { divergence: promptDivergence(probe.network, said, probe.output) };
   });
-  const violations = new Float64Array(probe.prompts);
-  const heights = new Float64Array(probe.prompts);
   const least = (RISE * chance.reduce((a, b) => a + b, 0)) / chance.length;
-  const means = SHARES.map(() => 0);
-  for (let i = 0; i < probe.batches; i++) {
-    const { feeds, key } = await trial.fed(i);
-    const scores = await trial.own.scores(i);
-    let before: ArrayLike<number> | undefined;
-    for (const [s, share] of SHARES.entries()) {
-      probe.options.signal?.throwIfAborted();
-      const given = { ...feeds, ...scores, threshold: scalarValue(threshold!), share: scalarValue(share) };
-      const { data } = (await program.run(given, key)).divergence;
-      data.forEach((d, p) => {
-        means[s]! += d / probe.prompts;
-        const rise = before === undefined ? 0 : d - before[p]!;
-        const at = i * probe.size + p;
-        heights[at]! += Math.max(0, rise);
-        if (rise > least) violations[at]! += 1 / (SHARES.length - 1);
-      });
-      before = data;
+  const from = async (threshold: number): Promise<Rises> => {
+    const violations = new Float64Array(probe.prompts);
+    const heights = new Float64Array(probe.prompts);
+    const means = SHARES.map(() => 0);
+    for (let i = 0; i < probe.batches; i++) {
+      const { feeds, key } = await trial.fed(i);
+      const scores = await trial.own.scores(i);
+      let before: ArrayLike<number> | undefined;
+      for (const [s, share] of SHARES.entries()) {
+        probe.options.signal?.throwIfAborted();
+        const given = { ...feeds, ...scores, threshold: scalarValue(threshold), share: scalarValue(share) };
+        const { data } = (await program.run(given, key)).divergence;
+        data.forEach((d, p) => {
+          means[s]! += d / probe.prompts;
+          const rise = before === undefined ? 0 : d - before[p]!;
+          const at = i * probe.size + p;
+          heights[at]! += Math.max(0, rise);
+          if (rise > least) violations[at]! += 1 / (SHARES.length - 1);
+        });
+        before = data;
+      }
     }
-  }
+    return { violations, heights, means };
+  };
+  const rungs = await rungsAround(trial, matchedSize);
+  const rises: Rises[] = [];
+  for (const { threshold } of rungs) rises.push(await from(threshold));
+  const matched = (of: (rise: Rises) => Measured): Measured =>
+    readOff(
+      rungs.map((rung, r) => ({ ...rung, measured: of(rises[r]!) })),
+      matchedSize,
+    );
   const of = { measure: "monotonicity" as const, ablation: "zero" as const, ranking: "own" as const };
   const ones = new Float64Array(probe.prompts).fill(1);
   const points = SHARES.map((share, s) => ({
     size: matchedSize + share * Math.max(0, trial.units - matchedSize),
     bits: null,
-    divergence: means[s]!,
+    divergence: rises[0]!.means[s]!,
   }));
   return {
     found: [
-      { ...of, id: "monotonicity/violations", variant: "violations", text: SHARE, measured: ratio(violations, ones) },
-      { ...of, id: "monotonicity/height", variant: "height", text: HEIGHT, measured: ratio(heights, chance) },
+      {
+        ...of,
+        id: "monotonicity/violations",
+        variant: "violations",
+        text: SHARE,
+        measured: matched(({ violations }) => ratio(violations, ones)),
+      },
+      {
+        ...of,
+        id: "monotonicity/height",
+        variant: "height",
+        text: HEIGHT,
+        measured: matched(({ heights }) => ratio(heights, chance)),
+      },
     ],
     curves: [{ subject: subject.name, measure: "monotonicity", ablation: "zero", ranking: "own", points }],
   };

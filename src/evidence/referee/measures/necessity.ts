@@ -3,10 +3,11 @@
  * are; and at the method's own size what removing its active units does, and what removing all others does.
  */
 import type { MeasureText, Note } from "../scoreboard.ts";
-import { ratio } from "../noise.ts";
+import { type Measured, ratio } from "../noise.ts";
 import { areaOf } from "./area.ts";
 import { traceCurves } from "./curve.ts";
 import type { Heard, Hearing } from "./hearing.ts";
+import { readOff, rungsAround } from "./matched.ts";
 
 const TEXT: MeasureText = {
   title: "necessity",
@@ -40,15 +41,26 @@ const COMPLEMENT: MeasureText = {
 };
 
 export async function necessity(hearing: Hearing): Promise<Heard> {
-  const { trial, chance, most, natural } = hearing;
+  const { trial, chance, most, natural, naturalSizes } = hearing;
   const traced = await traceCurves(hearing, "necessity", { flipped: true, remainder: true });
-  const [active, others] = await trial.ask([
-    { threshold: natural, flipped: true, remainder: true },
-    { threshold: natural, remainder: true },
-  ]);
+  const rungs =
+    naturalSizes === undefined
+      ? [{ threshold: natural, sizes: chance }]
+      : await rungsAround(trial, naturalSizes.reduce((a, b) => a + b, 0) / naturalSizes.length);
+  const answers = await trial.ask(
+    rungs.flatMap(({ threshold }) => [
+      { threshold, flipped: true, remainder: true },
+      { threshold, remainder: true },
+    ]),
+  );
+  const atOwnSize = (side: 0 | 1): Measured =>
+    readOff(
+      rungs.map((rung, r) => ({ ...rung, measured: ratio(answers[2 * r + side]!.divergence, chance) })),
+      naturalSizes ?? 0,
+    );
   const name = { measure: "necessity" as const, ablation: "zero" as const, ranking: "own" as const };
   const notes: Note[] = [];
-  if (active!.size > 0.999 * trial.units)
+  if (answers[0]!.size > 0.999 * trial.units)
     notes.push({
       subject: trial.subject.name,
       measure: "necessity",
@@ -65,14 +77,14 @@ export async function necessity(hearing: Hearing): Promise<Heard> {
         id: "necessity/zero/own/active",
         variant: "active",
         text: NATURAL,
-        measured: ratio(active!.divergence, chance),
+        measured: atOwnSize(0),
       },
       {
         ...name,
         id: "necessity/zero/own/others",
         variant: "others",
         text: COMPLEMENT,
-        measured: ratio(others!.divergence, chance),
+        measured: atOwnSize(1),
       },
     ],
     curves: traced.map(({ curve }) => curve),

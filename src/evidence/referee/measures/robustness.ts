@@ -10,6 +10,7 @@ import {
   foldIn,
   gradients,
   input,
+  keyFromSeed,
   mean,
   randomUniform,
   type Tensor,
@@ -17,13 +18,16 @@ import {
 } from "../../../tensor/index.ts";
 import { ATTACK_STEPS } from "../../adversary.ts";
 import { promptDivergence } from "../divergence.ts";
-import { ratio } from "../noise.ts";
+import { type Measured, ratio } from "../noise.ts";
 import type { MeasureText, Note } from "../scoreboard.ts";
 import { EVERYTHING, type Trial } from "../trial.ts";
 import type { Found, Heard, Hearing } from "./hearing.ts";
+import { readOff, type Rung, rungsAround } from "./matched.ts";
 
 /** The step of an ascent, of sources in [0, 1]. */
 const STEP_SIZE = 0.1;
+/** Where an attack starts is as much a part of it as its steps: two evaluations differ in their prompts alone. */
+const START = foldIn(keyFromSeed(0), "attack");
 /** Rows that an attack is made on, but at least one batch. */
 const MOST_ROWS = 2 ** 11;
 
@@ -51,26 +55,35 @@ const ADVERSARIAL: MeasureText = {
 
 export async function robustness(hearing: Hearing): Promise<Heard> {
   const { trial, chance, natural, matchedSize } = hearing;
-  const [matched] = await trial.thresholds([matchedSize]);
   const found: Found[] = [];
   const nothing = await trivially(hearing);
   // A method's controls stand beside it at the size that all have.
   const own = trial.subject.of === undefined;
-  for (const [variant, threshold] of [
-    ["matched", matched!] as const,
-    ...(own ? [["natural", natural] as const] : []),
-  ]) {
+  const matched = await rungsAround(trial, matchedSize);
+  const naturally = [{ threshold: natural, sizes: chance }];
+  for (const [variant, rungs] of [["matched", matched] as const, ...(own ? [["natural", naturally] as const] : [])]) {
     // Where there is nothing to turn on, nobody need try.
     const certain = variant === "natural" && nothing !== undefined ? nothing.divergence : undefined;
     const of = { measure: "robustness" as const, ranking: "own" as const };
+    const overChance = (divergences: readonly Float64Array[]): Measured =>
+      readOff(
+        rungs.map(({ threshold, sizes }, r) => ({
+          threshold,
+          sizes: sharedPart(sizes, divergences[r]!.length),
+          measured: ratio(divergences[r]!, sharedPart(chance, divergences[r]!.length)),
+        })),
+        matchedSize,
+      );
+    const drawn: Float64Array[] = [];
+    for (const { threshold } of rungs) drawn.push(certain ?? (await underRandom(trial, threshold)));
     found.push({
       ...{ ...of, id: `robustness/random/${variant}`, variant: `random, ${variant} size`, text: RANDOM },
-      measured: ratio(certain ?? (await underRandom(trial, threshold)), chance),
+      measured: overChance(drawn),
     });
-    const attacked = certain ?? (await underAttack(trial, threshold, hearing));
+    const attacked = certain ? [certain] : await underAttack(trial, rungs);
     found.push({
       ...{ ...of, id: `robustness/adversarial/${variant}`, variant: `adversarial, ${variant} size`, text: ADVERSARIAL },
-      measured: ratio(attacked, sharedPart(chance, attacked.length)),
+      measured: overChance(attacked),
     });
   }
   const notes: Note[] = nothing ? [{ subject: trial.subject.name, measure: "robustness", text: nothing.text }] : [];
@@ -123,7 +136,12 @@ async function underRandom(trial: Trial, threshold: number): Promise<Float64Arra
   return found;
 }
 
-async function underAttack(trial: Trial, threshold: number, { key: root }: Hearing): Promise<Float64Array> {
+/**
+ * Sources are sought at the first threshold and stand at the others: at a maximum what they would gain by moving is of second order.
+ *
+ * @returns divergences of each threshold
+ */
+async function underAttack(trial: Trial, rungs: readonly Rung[]): Promise<Float64Array[]> {
   const { probe, keep, subject } = trial;
   const sites = Object.keys(keep);
   const program = await trial.program("attack", () => {
@@ -143,28 +161,29 @@ async function underAttack(trial: Trial, threshold: number, { key: root }: Heari
     };
   });
   const batches = Math.max(1, Math.min(probe.batches, Math.floor(MOST_ROWS / (probe.size * trial.rowsEach))));
-  const worst = new Float64Array(batches * probe.size);
+  const worst = rungs.map(() => new Float64Array(batches * probe.size));
   for (let i = 0; i < batches; i++) {
     const { feeds, key } = await trial.fed(i);
     const scores = await trial.own.scores(i);
-    // The same start for all subjects with as many components.
+    // The same start for all subjects with as many components, and for every evaluation.
     let sources = eachSite(keep, (g, site) =>
-      randomUniform(foldIn(foldIn(root, `source/${site}`), i), axisSize(g, "C")),
+      randomUniform(foldIn(foldIn(START, `source/${site}`), i), axisSize(g, "C")),
     );
-    for (let step = 0; step <= ATTACK_STEPS; step++) {
+    const under = (threshold: number): Promise<NamedValues> => {
       probe.options.signal?.throwIfAborted();
       const given = eachSite(sources, (r) => values("C", [r.length], r));
       const named = Object.fromEntries(Object.entries(given).map(([site, r]) => [`source/${site}`, r]));
-      const found: NamedValues = await program.run(
-        { ...feeds, ...scores, ...named, threshold: scalarValue(threshold) },
-        key,
-      );
-      if (step === ATTACK_STEPS) worst.set(found.divergence!.data, i * probe.size);
+      return program.run({ ...feeds, ...scores, ...named, threshold: scalarValue(threshold) }, key);
+    };
+    for (let step = 0; step < ATTACK_STEPS; step++) {
+      const found = await under(rungs[0]!.threshold);
       sources = eachSite(sources, (r, site) => {
         const slope = found[`slope/${site}`]!.data;
         return r.map((value, c) => Math.min(1, Math.max(0, value + STEP_SIZE * Math.sign(slope[c]!))));
       });
     }
+    for (const [r, { threshold }] of rungs.entries())
+      worst[r]!.set((await under(threshold)).divergence!.data, i * probe.size);
   }
   return worst;
 }

@@ -12,7 +12,7 @@ const TEXT: MeasureText = {
   formula: "∫ D(f | k units kept) d log₂(1 + k) / (log₂(1 + K) · D(mean output))",
   source:
     "curves of loss against L0: Gao et al. 2024; area over size: Mueller et al. 2025 (MIB); for circuits: Wang et al. 2022 (faithfulness)",
-  unit: "of chance: 0 the network itself, 1 its mean output over reference data",
+  unit: "of chance: 0 the network itself, 1 its mean output over the prompts",
   reduction: "mean over prompts, and over the logarithm of size up to the largest of any subject",
   better: "lower",
   establishes:
