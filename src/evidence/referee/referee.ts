@@ -78,7 +78,7 @@ export interface RefereeOptions extends CompileOptions {
 }
 
 const ROWS = 2 ** 12;
-const MOST_PROMPTS = 2 ** 10;
+const MOST_PROMPTS = 2 ** 11;
 const FEWEST = 32;
 /** About how many numbers a program may hold: a quarter of what a verdict's may, because a backward pass holds what the forward pass made. */
 const NUMBERS = 2 ** 23;
