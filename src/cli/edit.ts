@@ -1,6 +1,6 @@
 /** `mechanist edit`: components taken away, scaled, kept alone or given another write vector, and what that does on and off target. */
-import { mkdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import {
   type Edit,
   type EditEffects,
@@ -13,9 +13,8 @@ import {
 } from "../circuit/index.ts";
 import { parseAddress } from "../decomposition/address.ts";
 import { MechanistError } from "../error.ts";
-import { writeAtomic } from "../file/node-atomic.ts";
 import { parseJson } from "../file/json.ts";
-import { writeSafetensors } from "../file/safetensors.ts";
+import { folderOf, told, writeNetwork } from "./edited-network.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { openRankOne, type OpenedDecomposition } from "./open-decomposition.ts";
@@ -34,6 +33,7 @@ export interface EditOptions extends DeviceOptions {
   readonly positions: string;
   readonly seed: string;
   readonly out?: string;
+  readonly network?: string;
 }
 
 export async function editCommand(given: string, options: EditOptions, terminal: Terminal): Promise<void> {
@@ -50,26 +50,36 @@ export async function editCommand(given: string, options: EditOptions, terminal:
       "edit: expected --out or --only-where-important, got both; weights know no where",
     );
   }
+  if (options.network !== undefined && options.out === undefined) {
+    throw new MechanistError("BadArgument", "--network: expected --out with it, got none");
+  }
   const seed = wholeNumber("--seed", options.seed, 0, Number.MAX_SAFE_INTEGER);
-  const { opened, edits, effects } = await interruptible(terminal, async ({ signal }) => {
+  const { opened, edits, effects, folder } = await interruptible(terminal, async ({ signal }) => {
     terminal.working(`opening ${given}`);
     const found = await openRankOne(given, "edit");
     const asked = await editsFrom(found, options);
     const plan = planned(found.decomposition, asked);
     // Refused before the work rather than after it.
     const weights = options.out === undefined ? undefined : editedWeights(found.decomposition, plan);
+    const from = options.out === undefined ? undefined : await folderOf(found, options.network, terminal, signal);
     const measured = await editEffects(found.decomposition, plan, await trainingData(found, positions, seed), {
       ...placement,
       ...settings,
       signal,
       onProgress: (done, all) => terminal.working(`editing ${given}: ${done} of ${all} batches`),
     });
-    if (weights !== undefined) await writeNetwork(found, asked, weights, options.out!);
-    return { opened: found, edits: asked, effects: measured };
+    if (weights !== undefined) {
+      const changed = Object.keys(plan);
+      await writeNetwork(found, { edits: asked, weights, changed, ...(from && { from }) }, options.out!, signal);
+    }
+    return { opened: found, edits: asked, effects: measured, folder: from };
   });
   terminal.clear();
   const { run, step } = opened;
-  const out = options.out === undefined ? {} : { out: resolve(options.out) };
+  const out =
+    options.out === undefined
+      ? {}
+      : { out: resolve(options.out), format: folder === undefined ? "mechanist" : "huggingface" };
   terminal.document("edit", { run: run.name, path: run.path, step, edits: edits.map(told), ...effects, ...out });
   terminal.print(described(opened, edits, effects));
   if (options.out !== undefined) terminal.print(`\n${shownPath(resolve(options.out))}: the edited network`);
@@ -123,28 +133,6 @@ async function writeVector({ decomposition }: OpenedDecomposition, from: string)
   if (Array.isArray(list) && list.every((value) => typeof value === "number")) return list as number[];
   throw new MechanistError("BadFile", `${path}: expected a JSON list of numbers, got something else`);
 }
-
-/** A folder that opens as a network wherever one is taken; `network.json` last, so that one which has it is whole. */
-async function writeNetwork(
-  { run, document }: OpenedDecomposition,
-  edits: readonly Edit[],
-  weights: ReturnType<typeof editedWeights>,
-  out: string,
-): Promise<void> {
-  await mkdir(resolve(out), { recursive: true });
-  await writeAtomic(join(resolve(out), "model.safetensors"), writeSafetensors(weights));
-  const content = {
-    schema: 1,
-    kind: "edited",
-    of: { name: run.name, digest: run.record.digest },
-    edits: edits.map(told),
-    document: document.target,
-  };
-  await writeAtomic(join(resolve(out), "network.json"), `${JSON.stringify(content, null, 2)}\n`);
-}
-
-const told = (edit: Edit): Record<string, unknown> =>
-  edit.kind === "replace" ? { ...edit, write: Array.from(edit.write) } : { ...edit };
 
 function described({ run, step, title }: OpenedDecomposition, edits: readonly Edit[], effects: EditEffects): string {
   const { unit, firesAbove, onlyWhereImportant } = effects;

@@ -233,7 +233,8 @@ function commands(host: Host): Command {
     .option("--strengths <list>", "how much of the edit is made, several to sweep: 0.5,1,2", "1")
     .option("--positions <n>", "positions of data, or examples where the network has none", "16384")
     .option("--seed <n>", "of the data", "0")
-    .option("--out <dir>", "write the edited network")
+    .option("--out <dir>", "write the edited network; one from a Hugging Face folder as it was there")
+    .option("--network <folder>", "where that folder is now, if it was moved")
     .action(async (run: string, options) => (await import("./edit.ts")).editCommand(run, options, terminal(options)));
   command("export <run>", "write the components of a decomposition in the files of another tool")
     .requiredOption("--out <dir>", "the folder")

@@ -32,6 +32,42 @@ export async function writeAtomic(path: string, content: Uint8Array | string, fi
   }
 }
 
+/** Bytes that stand in for those of a file from a place on. */
+export interface Patch {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Copies a file with some of its bytes changed, however large it is.
+ *
+ * @throws `DiskFailure` as `writeAtomic`
+ */
+export async function copyAtomic(from: string, to: string, patches: readonly Patch[] = []): Promise<void> {
+  const temporary = join(dirname(to), `.${basename(to)}.${process.pid}${TEMPORARY}`);
+  try {
+    await promises.copyFile(from, temporary);
+    // What was read-only stays so for others, and is written here.
+    await promises.chmod(temporary, 0o644);
+    const handle = await promises.open(temporary, "r+");
+    try {
+      for (const { start, bytes } of patches) {
+        for (let done = 0; done < bytes.length;) {
+          done += (await handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
+        }
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await promises.rename(temporary, to);
+    await syncFolder(dirname(to), promises);
+  } catch (cause) {
+    await promises.rm(temporary, { force: true }).catch(() => undefined);
+    throw diskFailure(to, cause);
+  }
+}
+
 /** Makes a rename last. Some systems cannot sync a folder; there the rename itself has to do. */
 async function syncFolder(path: string, files: Files): Promise<void> {
   if (process.platform === "win32") return;

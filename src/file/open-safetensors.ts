@@ -6,24 +6,31 @@ import type { Values } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import type { ByteSource, SourceFolder } from "./bytes.ts";
 import { describeJson, isTable, parseJson, quoted } from "./json.ts";
-import {
-  arrayOf,
-  CHUNK_BYTES,
-  expectAxes,
-  type OpenTensors,
-  type ReadOptions,
-  type TensorInfo,
-  tensorNamed,
-} from "./open-tensors.ts";
+import { arrayOf, CHUNK_BYTES, expectAxes, type OpenTensors, type ReadOptions, tensorNamed } from "./open-tensors.ts";
 import { headerLength, LENGTH_BYTES, parseHeader, type StoredTensor } from "./safetensors-header.ts";
 import { decodeInto, ELEMENT_BYTES, HELD_AS, HELD_RAW } from "./stored-numbers.ts";
+
+/** Tensors of one file, with where in it they are. */
+interface OpenSafetensors extends OpenTensors {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** A tensor of a folder, and the file in it. */
+export interface PlacedTensor extends StoredTensor {
+  readonly file: string;
+}
+
+/** Tensors of a folder. */
+export interface OpenWeights extends OpenTensors {
+  readonly tensors: ReadonlyMap<string, PlacedTensor>;
+}
 
 /**
  * Reads a file's header. Closing what it gives closes the source, as a refusal does.
  *
  * @throws `BadFile` where the source is not one whole safetensors file
  */
-export async function openSafetensors(source: ByteSource): Promise<OpenTensors> {
+export async function openSafetensors(source: ByteSource): Promise<OpenSafetensors> {
   const { name: where, size } = source;
   try {
     const length = headerLength(await source.read(0, Math.min(LENGTH_BYTES, size)), size, where);
@@ -50,14 +57,16 @@ const LONGEST_INDEX = 100_000_000;
  *
  * @throws `MissingFile` where neither is there, or a shard is not; `BadFile` where index and shards contradict each other
  */
-export async function openWeights(folder: SourceFolder): Promise<OpenTensors> {
+export async function openWeights(folder: SourceFolder): Promise<OpenWeights> {
   const index = await folder.open(INDEX);
   if (index !== undefined) return openShards(folder, await readIndex(index));
   const whole = await folder.open(WHOLE);
   if (whole === undefined) {
     throw new MechanistError("MissingFile", `${folder.name}: expected ${WHOLE} or ${INDEX}, got neither`);
   }
-  return openSafetensors(whole);
+  const opened = await openSafetensors(whole);
+  const tensors = new Map([...opened.tensors].map(([name, tensor]) => [name, { ...tensor, file: WHOLE }]));
+  return { ...opened, tensors };
 }
 
 /** Reads `weight_map`: which file holds which tensor. */
@@ -86,13 +95,13 @@ async function readIndex(source: ByteSource): Promise<ReadonlyMap<string, string
   }
 }
 
-async function openShards(folder: SourceFolder, index: ReadonlyMap<string, string>): Promise<OpenTensors> {
-  const shards = new Map<string, OpenTensors>();
+async function openShards(folder: SourceFolder, index: ReadonlyMap<string, string>): Promise<OpenWeights> {
+  const shards = new Map<string, OpenSafetensors>();
   const close = async (): Promise<void> => {
     for (const shard of shards.values()) await shard.close();
   };
   try {
-    const tensors = new Map<string, TensorInfo>();
+    const tensors = new Map<string, PlacedTensor>();
     for (const file of [...new Set(index.values())].sort()) {
       const source = await folder.open(file);
       if (source === undefined) {
@@ -109,7 +118,7 @@ async function openShards(folder: SourceFolder, index: ReadonlyMap<string, strin
             `${source.name}: ${quoted(name)}: expected what the index lists, got a tensor ${said}`,
           );
         }
-        tensors.set(name, tensor);
+        tensors.set(name, { ...tensor, file });
       }
     }
     for (const [name, file] of index) {

@@ -58,6 +58,33 @@ export function arranged(
   return transposed(own, extent(names.slice(0, turn)), extent(names.slice(turn)));
 }
 
+/**
+ * What `arranged` does, the other way round: a weight's numbers put where a stored tensor has them.
+ *
+ * @param data of the weight
+ * @param into the whole tensor; of a fused one the other parts stay
+ */
+export function replaced(
+  data: Float32Array,
+  stored: readonly string[],
+  sizes: Readonly<Record<string, number>>,
+  wanted: readonly string[],
+  part: number,
+  into: Float32Array,
+): void {
+  const names = stored.filter((axis) => axis !== FUSED);
+  const extent = (axes: readonly string[]): number => axes.reduce((product, axis) => product * sizes[axis]!, 1);
+  const turn = names.indexOf(wanted[0]!);
+  const own = turn === 0 ? data : transposed(data, extent(names.slice(turn)), extent(names.slice(0, turn)));
+  const at = stored.indexOf(FUSED);
+  if (at < 0) {
+    into.set(own);
+    return;
+  }
+  const [before, after] = [extent(stored.slice(0, at)), extent(stored.slice(at + 1))];
+  for (let i = 0; i < before; i++) into.set(own.subarray(i * after, (i + 1) * after), (3 * i + part) * after);
+}
+
 /** Rows and columns are turned in squares of this side, which the processor's cache holds. */
 const SIDE = 64;
 

@@ -76,7 +76,8 @@ export function describeNetwork(
   return { family, network: transformer(row.describe(config, where)) };
 }
 
-async function readConfig(folder: SourceFolder): Promise<Record<string, unknown>> {
+/** A folder's `config.json`. */
+export async function readConfig(folder: SourceFolder): Promise<Record<string, unknown>> {
   const source = await folder.open(CONFIG);
   if (source === undefined) throw new MechanistError("MissingFile", `${folder.name}: expected ${CONFIG}, got none`);
   const { name: where, size } = source;

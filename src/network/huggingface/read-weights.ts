@@ -12,17 +12,17 @@ import { arranged, FUSED, storedAxes } from "./arrange.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
 import type { Family } from "./family.ts";
 
-const UNEMBEDDING = "unembed.W_U";
-const EMBEDDING = "embed.W_E";
+export const UNEMBEDDING = "unembed.W_U";
+export const EMBEDDING = "embed.W_E";
 
 /** A weight and the axes of the tensor it is made of. */
-interface Made {
+export interface Made {
   readonly spec: WeightSpec;
   readonly stored: readonly string[];
 }
 
 /** What is made of which tensor. */
-type Plan = ReadonlyMap<string, readonly Made[]>;
+export type Plan = ReadonlyMap<string, readonly Made[]>;
 
 /**
  * Reads every weight of a network.
@@ -36,7 +36,7 @@ export async function readWeights(
   where: string,
   { signal, onProgress }: CheckpointOptions,
 ): Promise<NamedValues> {
-  const prefix = [...tensors.tensors.keys()].some((name) => name.startsWith(family.prefix)) ? family.prefix : "";
+  const prefix = prefixOf(family, tensors);
   const plan = planned(network, family, prefix, tensors, where);
   const unembedding = family.weights[UNEMBEDDING]![0];
   expectNoOthers(family, prefix, [...plan.keys(), unembedding], tensors, where);
@@ -58,8 +58,19 @@ export async function readWeights(
   return Object.fromEntries(network.weights.map(({ name }) => [name, weights[name]!]));
 }
 
+/** What the tensors' names begin with: a file may hold the bare network. */
+export function prefixOf(family: Family, { tensors }: OpenTensors): string {
+  return [...tensors.keys()].some((name) => name.startsWith(family.prefix)) ? family.prefix : "";
+}
+
 /** Finds and measures every tensor. */
-function planned(network: Transformer, family: Family, prefix: string, tensors: OpenTensors, where: string): Plan {
+export function planned(
+  network: Transformer,
+  family: Family,
+  prefix: string,
+  tensors: OpenTensors,
+  where: string,
+): Plan {
   const plan = new Map<string, Made[]>();
   for (const spec of network.weights) {
     const [, layer = ""] = /^blocks\.(\d+)\./.exec(spec.name) ?? [];
@@ -76,11 +87,11 @@ function planned(network: Transformer, family: Family, prefix: string, tensors: 
   return plan;
 }
 
-const sizesOf = ({ axes, shape }: WeightSpec): Readonly<Record<string, number>> =>
+export const sizesOf = ({ axes, shape }: WeightSpec): Readonly<Record<string, number>> =>
   Object.fromEntries(axisNames(axes).map((axis, i) => [axis, shape[i]!]));
 
 /** Which of queries, keys and values a weight is. */
-const partOf = (name: string): number => "QKV".indexOf(name.at(-1)!);
+export const partOf = (name: string): number => "QKV".indexOf(name.at(-1)!);
 
 function expectTensor(tensors: OpenTensors, name: string, shape: readonly number[], where: string): void {
   const expected = `${shape.join("×")}, as ${where} says`;
