@@ -1,5 +1,11 @@
 /** The referee's board as tables: what each subject is, what each measure says, and what has to be known to read it. */
-import type { ControlKind, MeasureResult, Scoreboard, SubjectRow } from "../evidence/referee/scoreboard.ts";
+import {
+  type ControlKind,
+  KNOWN_COLUMNS,
+  type MeasureResult,
+  type Scoreboard,
+  type SubjectRow,
+} from "../evidence/referee/scoreboard.ts";
 import { duration, significant, table } from "./format.ts";
 
 /** Everything that fits a terminal; all numbers are in the JSON. */
@@ -13,6 +19,7 @@ export function scoreboardTables(board: Scoreboard): string {
     "",
     measureTable(board),
     "",
+    ...knownTable(board),
     "± half the 95 % interval over prompts; # rank where it is decided, = tied; better is ↓ lower, ↑ higher; * cannot tell controls apart",
     `${board.measures.length} measures were made: --report draws them all, --json has them`,
     ...warnings(board),
@@ -89,6 +96,21 @@ function measureTable({ subjects, measures }: Scoreboard): string {
       ...controls,
     ],
   );
+}
+
+/** Methods and yardsticks of the network beside what is known of its mechanisms; nothing where nothing is. */
+function knownTable({ known, subjects }: Scoreboard): string[] {
+  const shown = known.filter(({ subject }) => subjects.some(({ name, of }) => name === subject && of === undefined));
+  const columns = KNOWN_COLUMNS.filter(([, of]) => shown.some((row) => of(row) !== undefined));
+  if (columns.length === 0) return [];
+  const rows = shown.map((row) => [
+    row.subject,
+    ...columns.map(([, of]) => {
+      const value = of(row);
+      return value === undefined ? "–" : significant(value, 3);
+    }),
+  ]);
+  return [table(["of what is known", ...columns.map(([title]) => title)], rows), ""];
 }
 
 const CONTROL_NAMES: Readonly<Record<ControlKind, string>> = {

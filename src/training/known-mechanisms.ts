@@ -2,6 +2,7 @@
  * What is known of the mechanisms of a network that was trained here: data that verdicts on decompositions are made with. Where nothing is known,
  * a verdict says how well components stand in for the network, and no more.
  */
+import type { Circuit } from "../network/compiled/circuit.ts";
 
 /**
  * What the importances of a site's components look like on one-hot inputs, one at a time: one component for each input, or so many that some
@@ -74,12 +75,19 @@ export interface KnownDirections {
   readonly families?: readonly { readonly structure: string; readonly members: readonly number[] }[];
 }
 
+/** What belongs to a circuit, and all other parts there are; see `network/compiled`. */
+export interface KnownCircuit {
+  readonly circuit: Pick<Circuit, "nodes">;
+  readonly outside: Pick<Circuit, "nodes">;
+}
+
 export interface KnownMechanisms {
   readonly patterns?: KnownPatterns;
   readonly directions?: KnownDirections;
   readonly contributions?: KnownContributions;
   readonly marker?: KnownMarker;
   readonly modulus?: KnownModulus;
+  readonly circuit?: KnownCircuit;
   /** Its output at a position is about the next token; `padding` fills rows up and does not count. */
   readonly languageModel?: { readonly padding?: number };
   readonly gate?: Gate;

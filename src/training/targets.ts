@@ -3,6 +3,7 @@ import { MechanistError } from "../error.ts";
 import { named, settingsFrom } from "../settings.ts";
 import type { LoopOptions } from "./loop.ts";
 import type { Target, TrainDocument, Trained } from "./target.ts";
+import { compiledTarget } from "./targets/compiled.ts";
 import { deepLinearTarget } from "./targets/deep-linear.ts";
 import { flipFlopTarget } from "./targets/flip-flop.ts";
 import { hierarchicalEqualityTarget } from "./targets/hierarchical-equality.ts";
@@ -34,6 +35,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   hmm: hmmTarget,
   stories: storiesTarget,
   text: textTarget,
+  compiled: compiledTarget,
   pretrained: pretrainedTarget,
 };
 

@@ -27,7 +27,7 @@ test("heads and neurons find all of it, and what is beside it as well, for they 
   const units = { name: "units", decomposition: new ActivationDecomposition(network, weights, coders) };
   const board = await referee(
     [units],
-    { title: "reverse", digest: "", source, circuit: { circuit, outside } },
+    { title: "reverse", digest: "", source, known: { circuit: { circuit, outside } } },
     options,
   );
   const [own, all] = [parts[0]!, parts[0]! + parts[1]!];
@@ -46,7 +46,7 @@ test("parts of weights lie where their vectors are, and nothing active is nothin
   }));
   const board = await referee(
     subjects,
-    { title: "reverse", digest: "", source, circuit: { circuit, outside } },
+    { title: "reverse", digest: "", source, known: { circuit: { circuit, outside } } },
     options,
   );
   const of = (name: string) => board.known.find(({ subject }) => subject === name)!.circuit!;

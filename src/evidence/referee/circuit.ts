@@ -9,17 +9,11 @@
  */
 import { componentFactors, type Decomposition, isOfWeights } from "../../decomposition/decomposition.ts";
 import { interpret, type Values } from "../../engine/index.ts";
-import type { Circuit } from "../../network/compiled/circuit.ts";
 import type { Site } from "../../network/network.ts";
 import type { Tensor } from "../../tensor/index.ts";
+import type { KnownCircuit } from "../../training/known-mechanisms.ts";
 import type { KnownScores } from "./scoreboard.ts";
 import type { Trial } from "./trial.ts";
-
-/** What belongs to a circuit, and all other parts there are. */
-export interface KnownCircuit {
-  readonly circuit: Pick<Circuit, "nodes">;
-  readonly outside: Pick<Circuit, "nodes">;
-}
 
 /** Heads and hidden units of a block: `blocks.1.attn:0`, `blocks.1.mlp:4-9` or `blocks.1.mlp:4`. */
 interface Part {

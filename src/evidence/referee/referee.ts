@@ -7,7 +7,7 @@ import { MechanistError } from "../../error.ts";
 import { foldIn, keyFromSeed } from "../../tensor/index.ts";
 import type { KnownMechanisms } from "../../training/known-mechanisms.ts";
 import { batchSize, type DataSource } from "../fresh-data.ts";
-import { circuitScores, type KnownCircuit } from "./circuit.ts";
+import { circuitScores } from "./circuit.ts";
 import { Comparisons, type Entry } from "./comparisons.ts";
 import { damageControl, oracleControl, permutedControl, randomControl } from "./controls.ts";
 import { byGradient } from "./gradient-ranking.ts";
@@ -59,8 +59,6 @@ export interface Case {
   readonly digest: string;
   readonly source: DataSource;
   readonly known?: KnownMechanisms | undefined;
-  /** A circuit that is known to be true, as of a compiled program. */
-  readonly circuit?: KnownCircuit;
 }
 
 export interface RefereeOptions extends CompileOptions {
@@ -107,7 +105,7 @@ interface Seat {
  */
 export async function referee(
   methods: readonly Subject[],
-  { title, digest, source, known = {}, circuit }: Case,
+  { title, digest, source, known = {} }: Case,
   options: RefereeOptions = {},
 ): Promise<Scoreboard> {
   const began = performance.now();
@@ -167,7 +165,7 @@ export async function referee(
         }
       }
       const found = knownScores(subject, known);
-      const parts = circuit && (await circuitScores(trial, circuit, natural));
+      const parts = known.circuit && (await circuitScores(trial, known.circuit, natural));
       if (found !== undefined || parts !== undefined)
         board.known.push({ subject: subject.name, ...found, ...(parts && { circuit: parts }) });
       board.rows.push(rowOf(seat, (performance.now() - start) / 1000, executed, skipped));

@@ -192,6 +192,18 @@ export interface KnownScores {
   readonly circuit?: { readonly precision: number; readonly recall: number };
 }
 
+/** What is shown of them, with words for people. */
+export const KNOWN_COLUMNS: readonly (readonly [string, (known: KnownScores) => number | undefined])[] = [
+  ["MMCS", ({ mmcs }) => mmcs],
+  ["of random directions", ({ mmcsByChance }) => mmcsByChance],
+  ["ML2R", ({ ml2r }) => ml2r],
+  ["target-CI error", ({ targetCiError }) => targetCiError],
+  ["mutual best match", ({ mutualBestMatch }) => mutualBestMatch],
+  ["false components", ({ falseComponents }) => falseComponents],
+  ["circuit precision", ({ circuit }) => circuit?.precision],
+  ["circuit recall", ({ circuit }) => circuit?.recall],
+];
+
 /** What removing one mechanism does. */
 export interface Edit {
   readonly subject: string;

@@ -1,6 +1,6 @@
 /** The tables of a report: what was judged, what each pair differs by, what is known, what seeds do, what is missing. */
-import type { KnownScores, MeasureResult, Scoreboard, SubjectRow } from "../../evidence/referee/scoreboard.ts";
-import { CONTROLS } from "../../evidence/referee/scoreboard.ts";
+import type { MeasureResult, Scoreboard, SubjectRow } from "../../evidence/referee/scoreboard.ts";
+import { CONTROLS, KNOWN_COLUMNS } from "../../evidence/referee/scoreboard.ts";
 import { escaped, shortNumber } from "../markup.ts";
 import type { Report } from "./report.ts";
 import type { Ink } from "./colours.ts";
@@ -88,17 +88,6 @@ export function differencesTable({ differences }: MeasureResult): string {
   ]);
   return `<details><summary>differences of ${differences.length} pairs, on the same prompts</summary>${table(["first", "second", "first less second", "95 %", "p, Holm's", "decided"], rows)}</details>`;
 }
-
-const KNOWN_COLUMNS: readonly (readonly [string, (known: KnownScores) => number | undefined])[] = [
-  ["MMCS", ({ mmcs }) => mmcs],
-  ["of random directions", ({ mmcsByChance }) => mmcsByChance],
-  ["ML2R", ({ ml2r }) => ml2r],
-  ["target-CI error", ({ targetCiError }) => targetCiError],
-  ["mutual best match", ({ mutualBestMatch }) => mutualBestMatch],
-  ["false components", ({ falseComponents }) => falseComponents],
-  ["circuit precision", ({ circuit }) => circuit?.precision],
-  ["circuit recall", ({ circuit }) => circuit?.recall],
-];
 
 /** Subjects held against what is known of the network; columns that no subject has are not there. */
 export function knownTable({ known }: Scoreboard): string {
