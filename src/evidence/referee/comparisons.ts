@@ -41,7 +41,7 @@ interface Scored extends Entry {
 export class Comparisons {
   readonly #key: Key;
   readonly #wanted: number;
-  readonly #resamplings = new Map<number, Resampling>();
+  readonly #resamplings = new Map<string, Resampling>();
 
   /** @param wanted the half width of an interval that was asked for */
   constructor(key: Key, wanted: number) {
@@ -80,8 +80,10 @@ export class Comparisons {
   #scored(entry: Entry): Scored {
     const { measured } = entry.found;
     const n = measured.channels[0]!.length;
-    const resampling = this.#resamplings.get(n) ?? new Resampling(this.#key, n);
-    this.#resamplings.set(n, resampling);
+    const { groups } = measured;
+    const name = `${n} in ${groups ?? "as many"}`;
+    const resampling = this.#resamplings.get(name) ?? new Resampling(this.#key, n, groups);
+    this.#resamplings.set(name, resampling);
     const spread = resampling.spread(measured);
     return { ...entry, spread, score: scoreOf(entry.subject.name, n, spread) };
   }

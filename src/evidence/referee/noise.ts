@@ -19,6 +19,8 @@ import { type Key, randomBits } from "../../tensor/index.ts";
 export interface Measured {
   readonly channels: readonly Float64Array[];
   readonly combine: (means: readonly number[]) => number;
+  /** In how many groups, one after the other, prompts can be drawn anew; one by one unless given. */
+  readonly groups?: number;
 }
 
 /** The mean of a over the mean of b. */
@@ -50,10 +52,11 @@ export class Resampling {
   readonly #drawn: Float64Array;
   readonly #known = new WeakMap<Float64Array, Channel>();
 
-  constructor(key: Key, n: number) {
+  /** @param most groups in which prompts are drawn */
+  constructor(key: Key, n: number, most: number = GROUPS) {
     if (n < 2) throw new MechanistError("BadArgument", `prompts: expected at least 2, got ${n}`);
     this.n = n;
-    const groups = Math.min(n, GROUPS);
+    const groups = Math.min(n, most);
     this.#counts = this.#summed(new Float64Array(n).fill(1), groups);
     this.#draws = Uint32Array.from(randomBits(key, RESAMPLES * groups), (bits) =>
       Math.floor((bits / 2 ** 32) * groups),

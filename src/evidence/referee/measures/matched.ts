@@ -71,7 +71,8 @@ export function readOff(
     const [a, b] = [points[after - 1]!, points[after]!];
     return a.score + ((b.score - a.score) * (size - a.size)) / (b.size - a.size);
   };
-  return { channels, combine };
+  const { groups } = rungs[0]!.measured;
+  return { channels, combine, ...(groups !== undefined && { groups }) };
 }
 
 function standardError(numbers: Float64Array): number {

@@ -1,12 +1,17 @@
 /**
  * Robustness: how far the network is from itself when what is said not to matter is turned on by parts, at random or by an adversary: masks are 1 on kept
- * units and anything in [0, 1] on the others. The adversary has one source for each component, shared by all prompts and positions of a batch, and takes 20
+ * units and anything in [0, 1] on the others. An adversary has one source for each component, shared by all prompts and positions that it is given, and takes 20
  * steps of sign PGD (VPD, evaluation adversary); free on each prompt it would break every network whose circuits are in superposition.
+ *
+ * What one adversary finds hangs on all of its prompts at once, so prompts that share one say nothing of what another would have found. There are eight, with as many prompts
+ * each and starts of their own: eight small evaluations, and the spread between them is the band.
  */
 import { maskFrom } from "../../../decomposition/parameter/masks/mask.ts";
 import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
 import {
   axisSize,
+  constant,
+  einsum,
   foldIn,
   gradients,
   input,
@@ -28,7 +33,9 @@ import { readOff, type Rung, rungsAround } from "./matched.ts";
 const STEP_SIZE = 0.1;
 /** Where an attack starts is as much a part of it as its steps: two evaluations differ in their prompts alone. */
 const START = foldIn(keyFromSeed(0), "attack");
-/** Rows that an attack is made on, but at least one batch. */
+/** Adversaries, at least, if there are as many prompts. */
+const ADVERSARIES = 8;
+/** Rows that are attacked, but at least one batch. */
 const MOST_ROWS = 2 ** 11;
 
 const RANDOM: MeasureText = {
@@ -47,9 +54,9 @@ const ADVERSARIAL: MeasureText = {
   title: "robustness, adversarial",
   formula: "max over r in [0, 1]^C of D(f | masks keep + (1 - keep) r) / D(mean output), 20 steps of sign PGD",
   source: "Goodfire 2026 (VPD), evaluation adversary",
-  reduction: "mean over prompts under sources that a batch shares",
+  reduction: "mean over prompts, under sources that an eighth of them shares",
   establishes:
-    "that no choice of inactive components that all prompts share, as far as 20 steps find, undoes what the active ones do",
+    "that no choice of inactive components that an eighth of the prompts shares, as far as 20 steps find, undoes what the active ones do",
   doesNotEstablish: `that there is no worse choice; ${RANDOM.doesNotEstablish}`,
 };
 
@@ -65,12 +72,15 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
     // Where there is nothing to turn on, nobody need try.
     const certain = variant === "natural" && nothing !== undefined ? nothing.divergence : undefined;
     const of = { measure: "robustness" as const, ranking: "own" as const };
-    const overChance = (divergences: readonly Float64Array[]): Measured =>
+    const overChance = (divergences: readonly Float64Array[], groups?: number): Measured =>
       readOff(
         rungs.map(({ threshold, sizes }, r) => ({
           threshold,
           sizes: sharedPart(sizes, divergences[r]!.length),
-          measured: ratio(divergences[r]!, sharedPart(chance, divergences[r]!.length)),
+          measured: {
+            ...ratio(divergences[r]!, sharedPart(chance, divergences[r]!.length)),
+            ...(groups !== undefined && { groups }),
+          },
         })),
         matchedSize,
       );
@@ -80,10 +90,10 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
       ...{ ...of, id: `robustness/random/${variant}`, variant: `random, ${variant} size`, text: RANDOM },
       measured: overChance(drawn),
     });
-    const attacked = certain ? [certain] : await underAttack(trial, rungs);
+    const attacked = certain ? { divergences: [certain] } : await underAttack(trial, rungs);
     found.push({
       ...{ ...of, id: `robustness/adversarial/${variant}`, variant: `adversarial, ${variant} size`, text: ADVERSARIAL },
-      measured: overChance(attacked),
+      measured: overChance(attacked.divergences, attacked.groups),
     });
   }
   const notes: Note[] = nothing ? [{ subject: trial.subject.name, measure: "robustness", text: nothing.text }] : [];
@@ -136,20 +146,30 @@ async function underRandom(trial: Trial, threshold: number): Promise<Float64Arra
   return found;
 }
 
-/**
- * Sources are sought at the first threshold and stand at the others: at a maximum what they would gain by moving is of second order.
- *
- * @returns divergences of each threshold
- */
-async function underAttack(trial: Trial, rungs: readonly Rung[]): Promise<Float64Array[]> {
+/** Divergences of each threshold, and of how many adversaries; none where there was nothing to attack. */
+interface Attacked {
+  readonly divergences: readonly Float64Array[];
+  readonly groups?: number;
+}
+
+/** Sources are sought at the first threshold and stand at the others: at a maximum what they would gain by moving is of second order. */
+async function underAttack(trial: Trial, rungs: readonly Rung[]): Promise<Attacked> {
   const { probe, keep, subject } = trial;
   const sites = Object.keys(keep);
+  const batches = Math.max(1, Math.min(probe.batches, Math.floor(MOST_ROWS / (probe.size * trial.rowsEach))));
+  const group = Math.min(probe.size, Math.ceil(ADVERSARIES / batches));
   const program = await trial.program("attack", () => {
-    const sources = eachSite(
-      keep,
-      (g, site) => input(`source/${site}`, "C", { C: axisSize(g, "C") }) as Tensor as Tensor<"C batch">,
-    );
-    const masks = eachSite(keep, (g, site) => maskFrom(g, sources[site]!));
+    const sources = eachSite(keep, (g, site) => input(`source/${site}`, "C group", { C: axisSize(g, "C"), group }));
+    const masks = eachSite(keep, (g, site) => {
+      const rows = trial.rows[site]!;
+      const adversaryOf = (row: number): number =>
+        Math.floor((Math.floor((row * probe.size) / rows) * group) / probe.size);
+      const members = Float32Array.from({ length: group * rows }, (_, k) =>
+        Number(adversaryOf(k % rows) === Math.floor(k / rows)),
+      );
+      const own = constant("group batch", { group, batch: rows }, members);
+      return maskFrom(g, einsum("C group, group batch -> C batch", sources[site]!, own));
+    });
     const divergence = promptDivergence(probe.network, subject.decomposition.masked(probe.x, masks), probe.output);
     const slopes = gradients(
       mean(divergence) as Tensor,
@@ -160,18 +180,17 @@ async function underAttack(trial: Trial, rungs: readonly Rung[]): Promise<Float6
       ...Object.fromEntries(sites.map((site, i): [string, Tensor] => [`slope/${site}`, slopes[i]!])),
     };
   });
-  const batches = Math.max(1, Math.min(probe.batches, Math.floor(MOST_ROWS / (probe.size * trial.rowsEach))));
   const worst = rungs.map(() => new Float64Array(batches * probe.size));
   for (let i = 0; i < batches; i++) {
     const { feeds, key } = await trial.fed(i);
     const scores = await trial.own.scores(i);
     // The same start for all subjects with as many components, and for every evaluation.
     let sources = eachSite(keep, (g, site) =>
-      randomUniform(foldIn(foldIn(START, `source/${site}`), i), axisSize(g, "C")),
+      randomUniform(foldIn(foldIn(START, `source/${site}`), i), axisSize(g, "C") * group),
     );
     const under = (threshold: number): Promise<NamedValues> => {
       probe.options.signal?.throwIfAborted();
-      const given = eachSite(sources, (r) => values("C", [r.length], r));
+      const given = eachSite(sources, (r) => values("C group", [r.length / group, group], r));
       const named = Object.fromEntries(Object.entries(given).map(([site, r]) => [`source/${site}`, r]));
       return program.run({ ...feeds, ...scores, ...named, threshold: scalarValue(threshold) }, key);
     };
@@ -185,7 +204,7 @@ async function underAttack(trial: Trial, rungs: readonly Rung[]): Promise<Float6
     for (const [r, { threshold }] of rungs.entries())
       worst[r]!.set((await under(threshold)).divergence!.data, i * probe.size);
   }
-  return worst;
+  return { divergences: worst, groups: group * batches };
 }
 
 function eachSite<T, O>(by: Readonly<Record<string, T>>, f: (value: T, site: string) => O): Record<string, O> {
