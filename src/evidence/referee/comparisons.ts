@@ -12,7 +12,7 @@ import {
   Resampling,
   type Spread,
 } from "./noise.ts";
-import type { Difference, Discrimination, MeasureResult, Score, SeedBand } from "./scoreboard.ts";
+import type { Difference, Discrimination, MeasureResult, Ranking, Score, SeedBand } from "./scoreboard.ts";
 import type { Found } from "./measures/hearing.ts";
 import type { Subject } from "./subject.ts";
 
@@ -70,7 +70,7 @@ export class Comparisons {
         ranks: ranksOf(methods, differences, text.better),
         minimumDetectable: detectable.length > 0 ? median(detectable) : null,
         discrimination,
-        tellsControlsApart: tellsApart(scored, discrimination),
+        tellsControlsApart: tellsApart(scored, discrimination, entries[0]!.found.ranking),
         promptsNeeded: most > n ? most : null,
       },
       seeds,
@@ -203,15 +203,19 @@ function discriminationOf(scored: readonly Scored[]): Discrimination[] {
 
 /**
  * Known mechanisms must be told from the same ones by random numbers, and under permuted ones. Where none are known, of some method the order by damage
- * must: of one whose components are no good at all no order can.
+ * must, or that by gradients from permuted gradients: of one whose components are no good at all no order can.
  */
-function tellsApart(scored: readonly Scored[], discrimination: readonly Discrimination[]): boolean | null {
+function tellsApart(
+  scored: readonly Scored[],
+  discrimination: readonly Discrimination[],
+  ranking: Ranking | undefined,
+): boolean | null {
   const of = (control: Subject["control"]): Discrimination[][] =>
     scored
       .filter(({ subject }) => subject.control === control)
       .map(({ subject }) => discrimination.filter(({ good }) => good === subject.name))
       .filter((found) => found.length > 0);
-  const [known, ranked] = [of("oracle"), of("oracle ranking")];
+  const [known, ranked] = [of("oracle"), of(ranking === "gradient" ? undefined : "oracle ranking")];
   const all = (found: readonly Discrimination[]): boolean => found.every(({ separates }) => separates);
   if (known.length > 0) return known.every(all);
   return ranked.length > 0 ? ranked.some(all) : null;

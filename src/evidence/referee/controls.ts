@@ -57,11 +57,7 @@ export function permutedControl(of: Subject, key: Key): Subject {
   const orders = new Map<string, Tensor<"C">>();
   for (const { name } of decomposition.sites) {
     const C = decomposition.components.filter(({ site }) => site === name).length;
-    const order = randomPermutation(foldIn(key, `permuted/${name}`), C);
-    // Each takes the place of the next in a random round, so that none stays.
-    const taken = [...order];
-    order.forEach((c, i) => (taken[c] = order[(i + 1) % C]!));
-    orders.set(name, constant("C", { C }, taken, "i32"));
+    orders.set(name, constant("C", { C }, otherOf(key, name, C), "i32"));
   }
   if (![...orders.values()].some((order) => axisSize(order, "C") > 1)) {
     throw new MechanistError("Refused", `${of.name} · permuted: expected a site with two components, got none`);
@@ -78,6 +74,14 @@ export function permutedControl(of: Subject, key: Key): Subject {
       (x) => moved(strengthsOf(decomposition, x)),
     ),
   };
+}
+
+/** For each component of a site another: each takes the place of the next in a random round, so that none stays unless it is alone. */
+export function otherOf(key: Key, site: string, C: number): number[] {
+  const order = randomPermutation(foldIn(key, `permuted/${site}`), C);
+  const taken = [...order];
+  order.forEach((c, i) => (taken[c] = order[(i + 1) % C]!));
+  return taken;
 }
 
 /** The method's components by the damage that each one's removal does by itself. */

@@ -7,7 +7,8 @@
  * The sum over all units is what all components together take away from the divergence. What it does not establish: what happens off that path.
  */
 import { type NamedValues, scalarValue, values } from "../../engine/index.ts";
-import { add, axisSize, constant, gradients, input, mul, sum, type Tensor } from "../../tensor/index.ts";
+import { add, axisSize, constant, gradients, input, type Key, mul, sum, type Tensor } from "../../tensor/index.ts";
+import { otherOf } from "./controls.ts";
 import { promptDivergence } from "./divergence.ts";
 import type { Ranker, Trial } from "./trial.ts";
 
@@ -50,6 +51,25 @@ export function byGradient(trial: Trial): Ranker {
       sites.map((site) => {
         const shape = [axisSize(trial.scores[site]!, "C"), trial.rows[site]!];
         return [`score/${site}`, values("C batch", shape, totals.get(`score/${site}`)!)];
+      }),
+    );
+  });
+}
+
+/** Its control: the same numbers credited to other components of the same site, as `permutedControl` does with activities. */
+export function byPermutedGradient(trial: Trial, key: Key): Ranker {
+  const own = byGradient(trial);
+  return trial.remembering(async (batch) => {
+    const found = await own.scores(batch);
+    return Object.fromEntries(
+      Object.entries(trial.scores).map(([site, score]) => {
+        const [C, rows] = [axisSize(score, "C"), trial.rows[site]!];
+        const { data } = found[`score/${site}`]!;
+        const moved = new Float32Array(C * rows);
+        otherOf(key, site, C).forEach((from, c) =>
+          moved.set(data.subarray(from * rows, (from + 1) * rows) as Float32Array, c * rows),
+        );
+        return [`score/${site}`, values("C batch", [C, rows], moved)];
       }),
     );
   });

@@ -72,6 +72,28 @@ describe("on a network of features", () => {
     expect(score("necessity/zero/own/others", "truth")).toBeLessThan(0.01);
   });
 
+  test("gradients stand beside permuted gradients, and own sizes beside the controls' own", () => {
+    for (const id of ["sufficiency/zero/gradient/units", "necessity/zero/gradient/units"]) {
+      const { scores, discrimination, tellsControlsApart } = measure(id);
+      const names = scores.map(({ subject }) => subject);
+      expect(names).toContain("truth · permuted");
+      expect(names).not.toContain("truth · random");
+      expect(discrimination.find(({ good }) => good === "truth")).toMatchObject({
+        bad: "truth · permuted",
+        separates: true,
+      });
+      expect(tellsControlsApart, id).toBe(true);
+    }
+    for (const id of ["robustness/random/natural", "robustness/adversarial/natural"])
+      expect(measure(id).tellsControlsApart, id).toBe(true);
+    expect(measure("robustness/random/natural").scores).toHaveLength(board.subjects.length);
+    // Attacks take time: only where known mechanisms stand beside them.
+    expect(measure("robustness/adversarial/natural").scores.map(({ subject }) => subject)).toEqual([
+      ...["truth", "mixed", "strangers", "oracle", "oracle · random", "oracle · permuted"],
+      "random directions, linear1, linear2",
+    ]);
+  });
+
   test("the oracle scores as the truth does, and what is permuted as what is random", () => {
     for (const id of ["sufficiency/zero/own/units", "robustness/random/matched"]) {
       expect(score(id, "oracle"), id).toBeCloseTo(score(id, "truth"), 2);

@@ -10,7 +10,7 @@ import { batchSize, type DataSource } from "../fresh-data.ts";
 import { circuitScores } from "./circuit.ts";
 import { Comparisons, type Entry } from "./comparisons.ts";
 import { damageControl, oracleControl, permutedControl, randomControl } from "./controls.ts";
-import { byGradient } from "./gradient-ranking.ts";
+import { byGradient, byPermutedGradient } from "./gradient-ranking.ts";
 import { knownScores } from "./known.ts";
 import { byDamage } from "./leave-one-out.ts";
 import { edits } from "./measures/edits.ts";
@@ -146,11 +146,12 @@ export async function referee(
     let done = 0;
     for (const seat of seats) {
       const { subject, trial, natural } = seat;
-      const isMethod = subject.control === undefined;
+      const { control } = subject;
       const hearing: Hearing = {
         ...{ trial, chance, ladder, most, matchedSize, natural, ablations },
         ...(subject.byDamage && { naturalSizes: seats.find((one) => one.subject === subject.of)!.sizes }),
-        ...(isMethod && { gradient: byGradient(trial) }),
+        ...((control === undefined || control === "oracle") && { gradient: byGradient(trial) }),
+        ...(control === "permuted" && { gradient: byPermutedGradient(trial, CONTROLS_KEY) }),
       };
       const start = performance.now();
       let [executed, skipped] = [0, 0];

@@ -19,7 +19,7 @@ export interface Hearing {
   /** Of a subject that has no active units of its own: how many those it is made of have, on each prompt. */
   readonly naturalSizes?: Float64Array;
   readonly ablations: readonly AblationKind[];
-  /** An order of units that is the same for every family; absent for controls. */
+  /** An order of units that is the same for every family, of permuted controls permuted; absent for other controls but known mechanisms. */
   readonly gradient?: Ranker;
 }
 

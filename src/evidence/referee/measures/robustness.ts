@@ -61,14 +61,21 @@ const ADVERSARIAL: MeasureText = {
 };
 
 export async function robustness(hearing: Hearing): Promise<Heard> {
-  const { trial, chance, natural, matchedSize } = hearing;
+  const { trial, chance, natural, naturalSizes, matchedSize } = hearing;
   const found: Found[] = [];
   const nothing = await trivially(hearing);
-  // A method's controls stand beside it at the size that all have.
-  const own = trial.subject.of === undefined;
+  // At their own size controls are attacked only where a yardstick stands beside them: an attack takes time.
+  const { of: whose } = trial.subject;
+  const withAttack = whose === undefined || whose.control === "oracle";
   const matched = await rungsAround(trial, matchedSize);
-  const naturally = [{ threshold: natural, sizes: chance }];
-  for (const [variant, rungs] of [["matched", matched] as const, ...(own ? [["natural", naturally] as const] : [])]) {
+  const naturally =
+    naturalSizes === undefined
+      ? [{ threshold: natural, sizes: chance }]
+      : await rungsAround(trial, naturalSizes.reduce((a, b) => a + b, 0) / naturalSizes.length);
+  for (const [variant, rungs, wanted] of [
+    ["matched", matched, matchedSize] as const,
+    ["natural", naturally, naturalSizes ?? 0] as const,
+  ]) {
     // Where there is nothing to turn on, nobody need try.
     const certain = variant === "natural" && nothing !== undefined ? nothing.divergence : undefined;
     const of = { measure: "robustness" as const, ranking: "own" as const };
@@ -82,7 +89,7 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
             ...(groups !== undefined && { groups }),
           },
         })),
-        matchedSize,
+        typeof wanted === "number" ? wanted : sharedPart(wanted, divergences[0]!.length),
       );
     const drawn: Float64Array[] = [];
     for (const { threshold } of rungs) drawn.push(certain ?? (await underRandom(trial, threshold)));
@@ -90,6 +97,7 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
       ...{ ...of, id: `robustness/random/${variant}`, variant: `random, ${variant} size`, text: RANDOM },
       measured: overChance(drawn),
     });
+    if (variant === "natural" && !withAttack) continue;
     const attacked = certain ? { divergences: [certain] } : await underAttack(trial, rungs);
     found.push({
       ...{ ...of, id: `robustness/adversarial/${variant}`, variant: `adversarial, ${variant} size`, text: ADVERSARIAL },
