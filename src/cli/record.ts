@@ -48,7 +48,8 @@ export async function record<T>(
         memoryBytes ??= bytes;
       },
       onProgress: (progress) => terminal.progress(progress),
-      onMetrics: (row) => log.append(row),
+      // To a microsecond, which is far below what varies from step to step.
+      onMetrics: (row, took) => log.append({ ...row, ...(took && { msPerStep: Number(took.msPerStep.toFixed(3)) }) }),
       onCheckpoint: async (checkpoint) => {
         // The loss of a step says nothing yet of the weights it led to, and only good checkpoints are kept.
         expectFiniteState(checkpoint);

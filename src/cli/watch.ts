@@ -36,9 +36,9 @@ export async function watched<T>(
   try {
     const value = await work({
       ...loop,
-      onMetrics: async (row) => {
+      onMetrics: async (row, took) => {
         watch.note(row);
-        await loop.onMetrics?.(row);
+        await loop.onMetrics?.(row, took);
       },
       onCheckpoint: async (checkpoint) => {
         await loop.onCheckpoint?.(checkpoint);

@@ -23,6 +23,12 @@ export interface MetricsRow {
   readonly [metric: string]: number | string;
 }
 
+/** What steps took: no part of a row, whose numbers are the same on every machine and however often a run was stopped. */
+export interface StepTime {
+  /** Milliseconds, the mean over the steps since the last row; checkpoints, and programs made anew, are no part of it. */
+  readonly msPerStep: number;
+}
+
 /** Everything needed to go on from a step to the same bits. */
 export interface Checkpoint {
   readonly step: number;
@@ -35,7 +41,7 @@ export interface LoopOptions {
   /** Called about ten times a second. */
   readonly onProgress?: (progress: Progress) => void;
   /** Called for every `metricsEvery`-th step and the last. */
-  readonly onMetrics?: (row: MetricsRow) => void | Promise<void>;
+  readonly onMetrics?: (row: MetricsRow, took?: StepTime) => void | Promise<void>;
   /** Called at every `checkpointEvery`-th step, where a stage stops, and when the run is cancelled. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
   /** Told before steps begin what they will take: bytes, beside what the process has. */
@@ -103,6 +109,7 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
   let metrics: Record<string, number> = {};
   let reported = 0;
   let perCall = 1;
+  let timed = { ms: 0, steps: 0 };
   let last: NamedValues | undefined;
   for (let step = from; step < until;) {
     if (options.signal?.aborted) {
@@ -119,8 +126,11 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
       metrics = Object.fromEntries(Object.entries(rows).map(([name, column]) => [name, column[i]!]));
       expectHealthy(stage, step + i, metrics);
       const done = step + i + 1;
-      if (done % metricsEvery === 0 || done === steps)
-        await options.onMetrics?.({ step: done, stage: stage.name, ...metrics });
+      timed = { ms: timed.ms + perStep, steps: timed.steps + 1 };
+      if (done % metricsEvery === 0 || done === steps) {
+        await options.onMetrics?.({ step: done, stage: stage.name, ...metrics }, { msPerStep: timed.ms / timed.steps });
+        timed = { ms: 0, steps: 0 };
+      }
     }
     step += count;
     const now = performance.now();

@@ -1,6 +1,6 @@
 /** Runs the real command in a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,6 +61,16 @@ export interface PrintedDocument {
 /** The one document that a command printed. */
 export function documentOf({ stdout }: Pick<Ended, "stdout">): PrintedDocument {
   return JSON.parse(stdout) as PrintedDocument;
+}
+
+/** What a run recorded, but for what depends on the clock: how long steps took. */
+export function metricsOf(run: string): Readonly<Record<string, unknown>>[] {
+  const lines = readFileSync(join(run, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  return lines.map((line) => {
+    const { msPerStep, ...row } = JSON.parse(line) as Record<string, unknown>;
+    if (!(typeof msPerStep === "number" && msPerStep > 0)) throw new Error(`expected milliseconds a step in ${line}`);
+    return row;
+  });
 }
 
 /** Waits until a condition holds. */

@@ -2,7 +2,17 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { BIN, command, documentOf, emptyFolder, SMALL_TRAINING, startCommand, startProgram, until } from "./command.ts";
+import {
+  BIN,
+  command,
+  documentOf,
+  emptyFolder,
+  metricsOf,
+  SMALL_TRAINING,
+  startCommand,
+  startProgram,
+  until,
+} from "./command.ts";
 
 const TRAINING = ["train", "tms", "--steps", "2000", "--set", "batch=512"];
 const SPD = ["--steps", "200", "--set", "batch=256", "--set", "components=8", "--set", "warmupSteps=20"];
@@ -10,7 +20,8 @@ const SPD = ["--steps", "200", "--set", "batch=256", "--set", "components=8", "-
 function expectSameBits(dir: string, run: string, other: string): void {
   const files = (name: string): string[] => readdirSync(join(dir, name, "checkpoints")).sort();
   expect(files(run)).toEqual(files(other));
-  for (const file of ["metrics.jsonl", ...files(run).map((name) => join("checkpoints", name))]) {
+  expect(metricsOf(join(dir, run))).toEqual(metricsOf(join(dir, other)));
+  for (const file of files(run).map((name) => join("checkpoints", name))) {
     expect(readFileSync(join(dir, run, file)).equals(readFileSync(join(dir, other, file))), file).toBe(true);
   }
 }

@@ -194,9 +194,9 @@ async function trainModularAddition(settings: ModularAdditionSettings, options: 
     },
     {
       ...options,
-      onMetrics: (row) => {
+      onMetrics: (row, took) => {
         crossings.see(row);
-        return options.onMetrics?.(row);
+        return options.onMetrics?.(row, took);
       },
     },
   );

@@ -127,4 +127,5 @@ export const CURVES: Readonly<Record<string, string>> = {
   stochasticRecon: "mean squared error of the output with random masks at all sites",
   layerwiseRecon: "the same with masks at one site at a time, mean over sites",
   importanceMinimality: "sum of importances to the power p, mean over the batch",
+  msPerStep: "milliseconds a step took, mean since the row before; falls as components leave the program",
 };
