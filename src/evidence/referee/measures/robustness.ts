@@ -3,8 +3,8 @@
  * units and anything in [0, 1] on the others. An adversary has one source for each component, shared by all prompts and positions that it is given, and takes 20
  * steps of sign PGD (VPD, evaluation adversary); free on each prompt it would break every network whose circuits are in superposition.
  *
- * What one adversary finds hangs on all of its prompts at once, so prompts that share one say nothing of what another would have found. There are eight, with as many prompts
- * each and starts of their own: eight small evaluations, and the spread between them is the band.
+ * What one adversary finds hangs on all of its prompts at once, so prompts that share one say nothing of what another would have found. There are four, with as many prompts
+ * each and starts of their own: four small evaluations, and the spread between them is the band. More would say it better and be stronger, having fewer prompts each.
  */
 import { maskFrom } from "../../../decomposition/parameter/masks/mask.ts";
 import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
@@ -34,7 +34,7 @@ const STEP_SIZE = 0.1;
 /** Where an attack starts is as much a part of it as its steps: two evaluations differ in their prompts alone. */
 const START = foldIn(keyFromSeed(0), "attack");
 /** Adversaries, at least, if there are as many prompts. */
-const ADVERSARIES = 8;
+const ADVERSARIES = 4;
 /** Rows that are attacked, but at least one batch. */
 const MOST_ROWS = 2 ** 11;
 
@@ -54,9 +54,9 @@ const ADVERSARIAL: MeasureText = {
   title: "robustness, adversarial",
   formula: "max over r in [0, 1]^C of D(f | masks keep + (1 - keep) r) / D(mean output), 20 steps of sign PGD",
   source: "Goodfire 2026 (VPD), evaluation adversary",
-  reduction: "mean over prompts, under sources that an eighth of them shares",
+  reduction: "mean over prompts, under sources that a quarter of them shares",
   establishes:
-    "that no choice of inactive components that an eighth of the prompts shares, as far as 20 steps find, undoes what the active ones do",
+    "that no choice of inactive components that a quarter of the prompts shares, as far as 20 steps find, undoes what the active ones do",
   doesNotEstablish: `that there is no worse choice; ${RANDOM.doesNotEstablish}`,
 };
 
