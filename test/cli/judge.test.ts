@@ -36,7 +36,7 @@ test("runs of one network stand on one board, with what cannot be opened as a ga
 test("the board is a table, too, and says how many prompts it would take", async () => {
   const asked = ["--measures", "sufficiency", "--prompts", "64", "--precision", "0.0001"];
   const { stdout } = await command(dir, "judge", "parts", "neurons", ...asked);
-  expect(stdout).toMatch(/enough, units ↓ +enough, bits ↓\nparts .* ±.*\nneurons .* ±.*\n\(oracle\) /);
+  expect(stdout).toMatch(/enough, bits ↓ +enough, units ↓\nparts .* ±.*\nneurons .* ±.*\n\(oracle\) /);
   expect(stdout).toMatch(/less sure than ±0\.0001: sufficiency\/\S+ needs [\d,]+ prompts, not 64/);
 }, 240_000);
 
