@@ -3,12 +3,13 @@ import { decompose, type DecomposeDocument, resolveMethod } from "../decompositi
 import { expectFinite, type NamedValues } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
 import { judge, type Verdict } from "../evidence/judge.ts";
-import type { DecomposeRecord } from "../run/document.ts";
+import type { DecomposeRecord, RunRecord } from "../run/document.ts";
 import { environment } from "../run/environment.ts";
 import { RunFolder } from "../run/folder.ts";
 import { effectiveStatus } from "../run/process.ts";
 import { findRun, newRunPath } from "../run/runs.ts";
 import type { Checkpoint } from "../training/loop.ts";
+import type { TrainDocument } from "../training/target.ts";
 import { describeRun, rate } from "./describe-run.ts";
 import { decomposeDocumentOf, fromFile, trainDocumentOf } from "./documents.ts";
 import { interruptible } from "./interrupt.ts";
@@ -27,7 +28,14 @@ export interface DecomposeOptions extends RunOptions {
   readonly from?: string;
 }
 
-export async function decomposeCommand(given: string, options: DecomposeOptions, terminal: Terminal): Promise<void> {
+export async function decomposeCommand(
+  given: string,
+  options: DecomposeOptions & { readonly jobs?: string },
+  terminal: Terminal,
+): Promise<void> {
+  if (options.jobs !== undefined) {
+    throw new MechanistError("BadArgument", "--jobs: expected --seeds with it, got none");
+  }
   const { importOne } = await import("./import-components.ts");
   const run = await interruptible(terminal, ({ signal }) =>
     options.from === undefined
@@ -78,18 +86,9 @@ async function startOrResume(
   }
   const subject = await subjectOf(source, options);
   if (options.resume) {
-    const what = `a decomposition of ${source.name} by ${options.method}`;
-    const run = await runToResume(
-      what,
-      options.out,
-      (r) =>
-        r.kind === "decompose" && r.document.method === options.method && r.parent?.digest === source.record.digest,
-    );
-    if (run !== undefined) {
-      expectSameSettings(run, subject);
-      return resumeDecomposing(run, options, terminal);
-    }
-    terminal.note(`nothing to resume yet; ${what} begins`);
+    const run = await decompositionToResume(source, options, subject);
+    if (run !== undefined) return resumeDecomposing(run, options, terminal);
+    terminal.note(`nothing to resume yet; a decomposition of ${source.name} by ${options.method} begins`);
   }
   const placement = placementFrom(options);
   const { document, weights } = subject;
@@ -97,13 +96,35 @@ async function startOrResume(
 }
 
 /** The network of a finished training, and what is asked to be done with it. */
-async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<Subject & Asked> {
+async function subjectOf(source: RunFolder, options: DecomposeOptions): Promise<Subject & AskedDecomposition> {
+  const asked = await askedOf(await trainDocumentOf(source), options);
+  return { ...asked, weights: await trainedWeights(source) };
+}
+
+interface AskedDecomposition extends Asked {
+  readonly document: DecomposeDocument;
+}
+
+/** What is asked to be done with a network, held against the settings there are. */
+export async function askedOf(target: TrainDocument, options: DecomposeOptions): Promise<AskedDecomposition> {
   const config = options.config === undefined ? { settings: {} } : await readConfig(options.config);
   const preset = options.preset ?? config.preset;
-  const target = await trainDocumentOf(source);
   const set = { ...config.settings, ...(await settingsGiven(options)) };
   const document = resolveMethod(options.method, { target, ...(preset !== undefined && { preset }), set });
-  return { document, weights: await trainedWeights(source), preset, keys: Object.keys(set) };
+  return { document, preset, keys: Object.keys(set) };
+}
+
+/** The decomposition of a network that `--resume` goes on with, if there is one. */
+export async function decompositionToResume(
+  source: RunFolder,
+  { method, out }: DecomposeOptions,
+  asked: Asked,
+): Promise<RunFolder | undefined> {
+  const isMeant = (r: RunRecord): boolean =>
+    r.kind === "decompose" && r.document.method === method && r.parent?.digest === source.record.digest;
+  const run = await runToResume(`a decomposition of ${source.name} by ${method}`, out, isMeant);
+  if (run !== undefined) expectSameSettings(run, asked);
+  return run;
 }
 
 /** @throws `BadFile` when the training has not ended, or ended with something else than a network of finite numbers */

@@ -17,6 +17,11 @@ export function significant(value: number | null | undefined, digits: number): s
   return value.toPrecision(digits).includes("e") ? String(Math.round(value)) : value.toPrecision(digits);
 }
 
+/** Bytes as `0.05 GiB`. */
+export function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+}
+
 /** Seconds as `4 s`, `3 min 20 s` or `2 h 5 min`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

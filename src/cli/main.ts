@@ -42,6 +42,9 @@ function usageError({ message, code }: CommanderError): MechanistError {
   return new MechanistError(code.startsWith("commander.unknown") ? "UnknownName" : "BadArgument", sentence);
 }
 
+const JOBS =
+  "how many at a time, each a process of one thread unless --threads says more; without it, half of the cores, of two both";
+
 const repeat = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 function commands(host: Host): Command {
@@ -85,6 +88,7 @@ function commands(host: Host): Command {
       "components made elsewhere instead of training any: of the SPD repository, or a dictionary of SAELens, dictionary_learning, Gemma Scope, circuit-tracer, sparsify, Llama Scope",
     )
     .option("--seeds <n>", "so many decompositions that differ in their seed alone, in one folder, and what they share")
+    .option("--jobs <n>", `with --seeds, ${JOBS}`)
     .action(async (run: string, options) =>
       options.seeds === undefined
         ? (await import("./decompose.ts")).decomposeCommand(run, options, terminal(options))
@@ -97,6 +101,7 @@ function commands(host: Host): Command {
       "--over <key=a,b,…>",
       "the setting and its values; without it, importanceMinimality at five around the preset's",
     )
+    .option("--jobs <n>", JOBS)
     .action(async (run: string, options) => (await import("./sweep.ts")).sweepCommand(run, options, terminal(options)));
   onDevice(command("judge <run...>", "measure decompositions on fresh data, and hold them against known mechanisms"))
     .option("--ladder", "attack for 20, 40, 80, 160 and 320 steps: does the damage settle?")

@@ -44,7 +44,7 @@ export async function record<T>(
       disk: new RowFiles(join(run.path, "rows")),
       onMemory: (bytes) => {
         // Of several stages the first takes the most: components only leave.
-        if (memoryBytes === undefined) terminal.remark(`its steps take about ${gibibytes(bytes)} of memory`);
+        if (memoryBytes === undefined) terminal.memory(bytes);
         memoryBytes ??= bytes;
       },
       onProgress: (progress) => terminal.progress(progress),
@@ -68,10 +68,6 @@ export async function record<T>(
     terminal.clear();
     await log.close();
   }
-}
-
-function gibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
 
 function expectFiniteState({ step, tensors }: Checkpoint): void {

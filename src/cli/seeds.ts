@@ -11,10 +11,9 @@ import {
 import { writeAtomic } from "../file/node-atomic.ts";
 import type { RunFolder } from "../run/folder.ts";
 import { keyFromSeed } from "../tensor/index.ts";
-import type { DecomposeOptions } from "./decompose.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
-import { decomposeMany } from "./many.ts";
+import { decomposeMany, exitAsFailed, failedOnes, type Made, type ManyOptions, type Member } from "./many.ts";
 import { openLatest } from "./open-decomposition.ts";
 import { placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,6 +34,7 @@ const BANDS = [
 
 /** How alike decompositions with different seeds are, over all pairs. */
 export interface SeedsResult {
+  /** Those that finished. */
   readonly seeds: readonly number[];
   /** How many matched the known mechanisms; absent where none are known. */
   readonly passed?: number;
@@ -45,7 +45,7 @@ export interface SeedsResult {
 
 export async function seedsCommand(
   given: string,
-  options: DecomposeOptions & { readonly seeds: string },
+  options: ManyOptions & { readonly seeds: string },
   terminal: Terminal,
 ): Promise<void> {
   const count = wholeNumber("--seeds", options.seeds, 2, 1000);
@@ -53,30 +53,38 @@ export async function seedsCommand(
     options.seed === undefined ? 0 : wholeNumber("--seed", options.seed, 0, Number.MAX_SAFE_INTEGER - count);
   const seeds = Array.from({ length: count }, (_, i) => first + i);
   const { seed: _, ...rest } = options;
-  const { path, runs, result } = await interruptible(terminal, async ({ signal }) => {
-    const members = seeds.map((seed) => ({ name: `seed-${seed}`, set: [`seed=${seed}`] }));
-    const made = await decomposeMany(given, "seeds", members, rest, terminal, signal);
+  const { made, result } = await interruptible(terminal, async ({ signal }) => {
+    const members = seeds.map((seed) => ({ seed, name: `seed-${seed}`, set: [`seed=${seed}`] }));
+    const decomposed = await decomposeMany(given, "seeds", members, rest, terminal, signal);
     terminal.working("matching components of different seeds");
-    const found = await compareSeeds(seeds, made.runs, { ...placementFrom(options), signal });
-    await writeAtomic(join(made.path, "seeds.json"), `${JSON.stringify({ schema: 1, ...found }, undefined, 2)}\n`);
-    return { ...made, result: found };
+    const found = await compareSeeds(decomposed.finished, { ...placementFrom(options), signal });
+    const content = { schema: 1, ...found, ...failedOnes(decomposed) };
+    await writeAtomic(join(decomposed.path, "seeds.json"), `${JSON.stringify(content, undefined, 2)}\n`);
+    return { made: decomposed, result: found };
   });
-  terminal.document("decompose", { path, runs: runs.map(({ name }) => name), ...result });
-  terminal.print(told(path, result));
+  const runs = made.finished.map(({ run }) => run.name);
+  terminal.document("decompose", { path: made.path, runs, ...result, ...failedOnes(made) });
+  terminal.print(told(made, result));
+  exitAsFailed(made);
+}
+
+interface SeedMember extends Member {
+  readonly seed: number;
 }
 
 /** Bands of what was judged, and how alike the runs' components are. */
 async function compareSeeds(
-  seeds: readonly number[],
-  runs: readonly RunFolder[],
+  finished: Made<SeedMember>["finished"],
   options: Parameters<typeof aliveIn>[2],
 ): Promise<SeedsResult> {
+  const seeds = finished.map(({ member }) => member.seed);
+  const runs = finished.map(({ run }) => run);
   const results = runs.map(({ record }) => (record.result ?? {}) as Readonly<Record<string, unknown>>);
   const alive: AliveComponents[] = [];
   for (const run of runs) alive.push(await aliveOf(run, options));
   const pairs = alive.flatMap((a, i) => alive.slice(i + 1).map((b, j) => [a, b, i * runs.length + j] as const));
   const all = pairs.map(([a, b, i]) => ({ found: likeness(a, b), chance: likenessByChance(a, b, keyFromSeed(i)) }));
-  const sites = Object.keys(alive[0]!.alive);
+  const sites = pairs.length === 0 ? [] : Object.keys(alive[0]!.alive);
   const numbers = (name: string): number[] => results.map((r) => r[name]).filter((x) => typeof x === "number");
   const judged = results.filter((r) => typeof r.passed === "boolean");
   return {
@@ -103,7 +111,7 @@ async function aliveOf(run: RunFolder, options: Parameters<typeof aliveIn>[2]): 
   return aliveIn(decomposition, source, options);
 }
 
-function told(path: string, { seeds, passed, bands, matching }: SeedsResult): string {
+function told({ path, failed }: Made<Member>, { seeds, passed, bands, matching }: SeedsResult): string {
   const shown = (band: Band): string[] => [
     significant(band.mean, 4),
     significant(band.deviation, 2),
@@ -111,7 +119,7 @@ function told(path: string, { seeds, passed, bands, matching }: SeedsResult): st
     significant(band.most, 4),
   ];
   return [
-    `${seeds.length} seeds  (${shownPath(path)})`,
+    `${seeds.length + failed.length} seeds${failed.length === 0 ? "" : `, ${failed.length} failed`}  (${shownPath(path)})`,
     "",
     table(
       ["", "mean", "±", "least", "most"],
@@ -127,6 +135,7 @@ function told(path: string, { seeds, passed, bands, matching }: SeedsResult): st
         significant(byChance.mean, 3),
       ]),
     ),
+    ...(failed.length === 0 ? [] : ["", ...failed.map(({ member, error }) => `${member.name}: ${error.message}`)]),
     ...(passed === undefined ? [] : ["", `${passed} of ${seeds.length} match the known mechanisms`]),
   ].join("\n");
 }

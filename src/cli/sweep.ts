@@ -5,15 +5,14 @@ import { MechanistError } from "../error.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
 import { type FrontPoint, frontFigure } from "../report/front-figure.ts";
 import { findRun } from "../run/runs.ts";
-import type { DecomposeOptions } from "./decompose.ts";
 import { trainDocumentOf } from "./documents.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
-import { decomposeMany } from "./many.ts";
+import { decomposeMany, exitAsFailed, failedOnes, type ManyOptions } from "./many.ts";
 import { settingsGiven } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
-export interface SweepOptions extends DecomposeOptions {
+export interface SweepOptions extends ManyOptions {
   /** `key=value,value,…`; absent: importance minimality at five values around the preset's. */
   readonly over?: string;
 }
@@ -23,18 +22,20 @@ const USUAL = [0.1, 10 ** -0.5, 1, 10 ** 0.5, 10];
 
 export async function sweepCommand(given: string, options: SweepOptions, terminal: Terminal): Promise<void> {
   const { key, values } = options.over === undefined ? await usual(given, options) : asked(options.over);
-  const { path, points } = await interruptible(terminal, async ({ signal }) => {
-    const members = values.map((value) => ({ name: `${key}-${value}`, set: [`${key}=${value}`] }));
-    const { path: folder, runs } = await decomposeMany(given, "sweep", members, options, terminal, signal);
-    const found = runs.map(({ record }, i) => pointOf(values[i]!, (record.result ?? {}) as Record<string, unknown>));
-    await writeAtomic(
-      join(folder, "sweep.json"),
-      `${JSON.stringify({ schema: 1, key, points: found }, undefined, 2)}\n`,
+  const { made, points } = await interruptible(terminal, async ({ signal }) => {
+    const members = values.map((value) => ({ value, name: `${key}-${value}`, set: [`${key}=${value}`] }));
+    const decomposed = await decomposeMany(given, "sweep", members, options, terminal, signal);
+    const { path: folder, finished } = decomposed;
+    const found = finished.map(({ member, run }) =>
+      pointOf(member.value, (run.record.result ?? {}) as Record<string, unknown>),
     );
+    const content = { schema: 1, key, points: found, ...failedOnes(decomposed) };
+    await writeAtomic(join(folder, "sweep.json"), `${JSON.stringify(content, undefined, 2)}\n`);
     await writeAtomic(join(folder, "front.svg"), frontFigure({ title: `${key} of ${given}`, key, points: found }));
-    return { path: folder, points: found };
+    return { made: decomposed, points: found };
   });
-  terminal.document("sweep", { path, key, points });
+  const { path, failed } = made;
+  terminal.document("sweep", { path, key, points, ...failedOnes(made) });
   terminal.print(
     [
       `${key}  (${shownPath(path)})`,
@@ -46,10 +47,12 @@ export async function sweepCommand(given: string, options: SweepOptions, termina
           ...[l0, ciMasked, stochastic, adversarial, unmasked].map((x) => significant(x, 3)),
         ]),
       ),
+      ...(failed.length === 0 ? [] : ["", ...failed.map(({ member, error }) => `${member.name}: ${error.message}`)]),
       "",
       `front: ${shownPath(join(path, "front.svg"))}`,
     ].join("\n"),
   );
+  exitAsFailed(made);
 }
 
 function pointOf(value: string, result: Readonly<Record<string, unknown>>): FrontPoint {

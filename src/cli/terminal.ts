@@ -1,6 +1,7 @@
 /** What a command says, and where: results on standard output, all else on standard error, progress only to people. */
 import type { Progress } from "../training/loop.ts";
-import { progressLine } from "./progress-line.ts";
+import { gibibytes } from "./format.ts";
+import { type Many, manyLine, progressLine } from "./progress-line.ts";
 
 /** The version of the documents that `--json` prints; `docs/json.md` says what is in them. */
 export const JSON_SCHEMA = 1;
@@ -57,12 +58,26 @@ export class Terminal {
     if (this.watched) this.note(text);
   }
 
+  /** Says what the steps of a run were predicted to take. */
+  memory(bytes: number): void {
+    this.remark(`its steps take about ${gibibytes(bytes)} of memory`);
+  }
+
   /** Draws how far a run is, ten times a second at most, in place of what was drawn before. */
   progress(progress: Progress): void {
+    this.#draw((columns) => progressLine(progress, columns), progress.step >= progress.steps);
+  }
+
+  /** Draws how far several runs are, in the same way. */
+  progressOfMany(many: Many): void {
+    this.#draw((columns) => manyLine(many, columns), false);
+  }
+
+  #draw(line: (columns: number) => string, atAnyRate: boolean): void {
     const now = performance.now();
-    if (!this.watched || (now - this.#drawnAt < REDRAW_EVERY && progress.step < progress.steps)) return;
+    if (!this.watched || (now - this.#drawnAt < REDRAW_EVERY && !atAnyRate)) return;
     this.#drawnAt = now;
-    this.working(progressLine(progress, this.#streams.err.columns));
+    this.working(line(this.#streams.err.columns));
   }
 
   /** Says what is going on, for as long as it goes on. */

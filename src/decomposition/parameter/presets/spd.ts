@@ -94,7 +94,16 @@ function forFeatures(network: Network): Preset["settings"] {
     pruneBelow: 1e-4,
     pruneAt: 0.6,
     ...(crowded && forCrowded(features)),
+    ...(network.logits !== undefined && forLogits(features)),
   };
+}
+
+/**
+ * What changes where outputs are logits: zero ablation then costs nats, a hundred times the squared error of a network that copies its features, and the
+ * pressure has to be of that size. So has faithfulness, or components stop adding up to what they are parts of.
+ */
+function forLogits(features: number): Preset["settings"] {
+  return { importanceMinimality: 0.2 / features, importanceRise: 0.6, faithfulness: 100, relativeFaithfulness: true };
 }
 
 /**
