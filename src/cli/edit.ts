@@ -17,6 +17,7 @@ import { parseJson } from "../file/json.ts";
 import { folderOf, told, writeNetwork } from "./edited-network.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
+import { expectNewFolder } from "./new-folder.ts";
 import { openRankOne, type OpenedDecomposition } from "./open-decomposition.ts";
 import { decimal, type DeviceOptions, placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,6 +54,7 @@ export async function editCommand(given: string, options: EditOptions, terminal:
   if (options.network !== undefined && options.out === undefined) {
     throw new MechanistError("BadArgument", "--network: expected --out with it, got none");
   }
+  if (options.out !== undefined) await expectNewFolder(options.out);
   const seed = wholeNumber("--seed", options.seed, 0, Number.MAX_SAFE_INTEGER);
   const { opened, edits, effects, folder } = await interruptible(terminal, async ({ signal }) => {
     terminal.working(`opening ${given}`);

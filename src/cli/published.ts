@@ -1,6 +1,6 @@
 /** Folders of components as the SPD repository keeps them: `mechanist export` writes one, `mechanist decompose --from` makes a run of one. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import { importanceFunction } from "../decomposition/parameter/importance/function.ts";
@@ -24,6 +24,7 @@ import { targetNamed } from "../training/targets.ts";
 import { openDecomposition, type Subject } from "./decompose.ts";
 import { shownPath } from "./format.ts";
 import type { CommonOptions } from "./main.ts";
+import { expectNewFolder } from "./new-folder.ts";
 import { readYaml } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -45,8 +46,7 @@ export async function exportCommand(
   const { document, weights, check } = await openDecomposition(run);
   const { step, tensors } = await run.checkpoints.latest(check);
   const opened = methodNamed(document.method).open(document, weights, weightsIn(tensors));
-  if (existsSync(out) && (await readdir(out)).length > 0)
-    throw new MechanistError("BadArgument", `${out}: expected a new or empty folder, got one with files in it`);
+  await expectNewFolder(out);
   if (!("importance" in document.settings)) {
     const { exportDictionaries, exportText } = await import("./dictionary-files.ts");
     const name = `${run.name} by ${document.method}`;

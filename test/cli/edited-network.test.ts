@@ -116,7 +116,8 @@ test("GPT-2, edited, opens as GPT-2: what was edited is, and all else is the sam
   const wrong: readonly (readonly [readonly string[], number, string])[] = [
     [["--out", "no", "--network", "edited"], 3, `expected the weights of tiny-gpt2, got others in ${SITES[0]}`],
     [["--out", "no", "--network", "nowhere"], 3, "nowhere: expected a folder"],
-    [["--out", "moved", "--network", "moved"], 2, "expected another folder than the network's own, got that"],
+    [["--out", "moved", "--network", "moved"], 2, "moved: expected a new or empty folder, got one with files in it"],
+    [["--out", "again"], 2, "again: expected a new or empty folder, got one with files in it"],
     [["--network", "moved"], 2, "--network: expected --out with it, got none"],
   ];
   for (const [args, code, message] of wrong) {
@@ -124,4 +125,5 @@ test("GPT-2, edited, opens as GPT-2: what was edited is, and all else is the sam
     expect([args, status, stderr.trim().split("\n").length]).toEqual([args, code, 1]);
     expect(stderr).toContain(message);
   }
+  expect(readdirSync(join(dir, "again")).sort()).toEqual(names);
 });
