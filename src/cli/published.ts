@@ -1,6 +1,6 @@
 /** Folders of components as the SPD repository keeps them: `mechanist export` writes one, `mechanist decompose --from` makes a run of one. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type DecomposeDocument, methodNamed } from "../decomposition/methods.ts";
 import { importanceFunction } from "../decomposition/parameter/importance/function.ts";
