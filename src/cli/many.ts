@@ -95,7 +95,10 @@ export async function decomposeMany<M extends Member>(
     const error = failures.get(member.name);
     return error === undefined ? [] : [{ member, error }];
   });
-  if (finished.length === 0) throw failed[0]!.error;
+  if (finished.length === 0) {
+    const { code, message, details } = failed[0]!.error;
+    throw new MechanistError(code, `all ${members.length} failed, the first: ${message}`, details);
+  }
   return { path: resolve(path), finished, failed };
 }
 

@@ -80,7 +80,8 @@ export async function sideBySide(
       const error = await make(task, atOnce);
       if (error === undefined) continue;
       if (atOnce === 1 || error.details.needed === undefined) fail(task.name, error);
-      else if (fewerWhereLarge) large.push(task);
+      // Refused before its first step, but its folder is there.
+      else if (fewerWhereLarge) large.push({ ...task, options: { ...task.options, resume: true } });
       else fail(task.name, new MechanistError(error.code, `${error.message}; fewer --jobs leave each more`));
     }
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../training/loop.ts";
 import { duration, significant, table } from "./format.ts";
-import { progressLine } from "./progress-line.ts";
+import { manyLine, progressLine } from "./progress-line.ts";
 import { Terminal } from "./terminal.ts";
 
 /** Streams that remember. */
@@ -31,6 +31,27 @@ describe("progress", () => {
   test("is never wider than the terminal", () => {
     for (const columns of [20, 40, 80])
       expect(progressLine(progress, columns).length).toBeLessThanOrEqual(Math.max(20, columns - 1));
+  });
+
+  test("of several runs is how many are finished, what is left, and how far each is", () => {
+    const doing = { ...progress, stage: "decompose" };
+    const running = [
+      { name: "seed-1", doing },
+      { name: "seed-2", doing: { ...doing, step: 31, stepsPerSecond: 10 } },
+    ];
+    // 150 and 169 steps of these and 200 of one that waits, at 40 a second: 13 s
+    const line = "1 of 4 finished  13 s left  seed-1 25 %  seed-2 15 %";
+    expect(manyLine({ finished: 1, total: 4, running }, 80)).toBe(line);
+    expect(manyLine({ finished: 1, total: 4, running }, 40)).toBe(line.slice(0, 39));
+    const [first] = running;
+    const others = [
+      first!,
+      { name: "seed-2", doing: "judging" },
+      { name: "seed-3", doing: { ...progress, stage: "warm up" } },
+    ];
+    expect(manyLine({ finished: 1, total: 4, running: others }, 80)).toBe(
+      "1 of 4 finished  seed-1 25 %  seed-2 judging  seed-3 warm up 25 %",
+    );
   });
 
   test("is drawn on standard error, at most ten times a second, and taken away before anything else is said", () => {
