@@ -13,7 +13,7 @@ export * from "./engine/index.ts";
 export * from "./file/index.ts";
 export * from "./network/index.ts";
 export * from "./data/index.ts";
-export type { Checkpoint, LoopOptions, MetricsRow, Progress, StepTime } from "./training/loop.ts";
+export type { Checkpoint, LoopOptions, MetricsRow, Progress, StepCost } from "./training/loop.ts";
 export { constantSchedule, cosineSchedule, type Knot, linearSchedule, scheduleAt } from "./training/schedule.ts";
 export type { Success, Target, TrainDocument, Trained } from "./training/target.ts";
 export { resolveTarget, TARGETS, train } from "./training/targets.ts";

@@ -14,6 +14,7 @@ import { MechanistError } from "../error.ts";
 import { writeAtomic } from "../file/node-atomic.ts";
 import type { Report } from "../report/scoreboard/report.ts";
 import { scoreboardPage } from "../report/scoreboard/scoreboard-page.ts";
+import { costOf, type RunCost } from "../run/cost.ts";
 import { digestOf } from "../run/digest.ts";
 import { mechanistVersion } from "../run/environment.ts";
 import type { RunFolder } from "../run/folder.ts";
@@ -44,6 +45,7 @@ export interface JudgeOptions extends DeviceOptions {
 interface Opened {
   readonly run: RunFolder;
   readonly latest: LatestDecomposition;
+  readonly cost: RunCost | undefined;
 }
 
 export async function judgeCommand(given: readonly string[], options: JudgeOptions, terminal: Terminal): Promise<void> {
@@ -55,7 +57,7 @@ export async function judgeCommand(given: readonly string[], options: JudgeOptio
     for (const one of given) {
       try {
         const run = await findRun(one);
-        opened.push({ run, latest: await openLatest(run) });
+        opened.push({ run, latest: await openLatest(run), cost: costOf(await run.metrics()) });
       } catch (error) {
         // One of several that cannot be opened is a gap; the rest is judged.
         if (given.length === 1 || !(error instanceof MechanistError)) throw error;
@@ -156,17 +158,15 @@ async function refereed(
 /** Runs as subjects; of one that is given twice the second says so. */
 function subjectsOf(opened: readonly Opened[]): Subject[] {
   const seen = new Map<string, number>();
-  return opened.map(({ run, latest: { document, decomposition } }) => {
+  return opened.map(({ run, latest: { document, decomposition }, cost }) => {
     const count = (seen.get(run.name) ?? 0) + 1;
     seen.set(run.name, count);
     const { seed, ...settings } = document.settings;
-    const rate = run.record.result?.stepsPerSecond;
-    const { steps } = settings;
     return {
       name: count > 1 ? `${run.name} (${count})` : run.name,
       ...{ decomposition, method: document.method, seed, digest: run.record.digest },
       seedGroup: digestOf({ ...document, settings }),
-      cost: { steps, ...(typeof rate === "number" && { seconds: steps / rate }) },
+      cost: { steps: settings.steps, ...cost },
     };
   });
 }

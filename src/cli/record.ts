@@ -49,7 +49,8 @@ export async function record<T>(
       },
       onProgress: (progress) => terminal.progress(progress),
       // To a microsecond, which is far below what varies from step to step.
-      onMetrics: (row, took) => log.append({ ...row, ...(took && { msPerStep: Number(took.msPerStep.toFixed(3)) }) }),
+      onMetrics: (row, took) =>
+        log.append({ ...row, ...(took && { ...took, msPerStep: Number(took.msPerStep.toFixed(3)) }) }),
       onCheckpoint: async (checkpoint) => {
         // The loss of a step says nothing yet of the weights it led to, and only good checkpoints are kept.
         expectFiniteState(checkpoint);

@@ -55,10 +55,11 @@ function subjectRows(subjects: readonly SubjectRow[]): string {
 
 function cost({ cost }: SubjectRow): string {
   if (cost === undefined) return "";
-  const { steps, seconds } = cost;
+  const { steps, seconds, flops } = cost;
   return [
     steps === undefined ? "" : `${steps.toLocaleString("en-US")} steps`,
     seconds === undefined ? "" : duration(seconds),
+    flops === undefined ? "" : `${flops.toExponential(1)} FLOP`,
   ]
     .filter((part) => part !== "")
     .join(", ");

@@ -14,6 +14,7 @@ import { type CompileOptions, inputInfo, inputName, inputsOf } from "./compile.t
 import { defaultDevice, type Device, featuresOf, isProcessor } from "./device.ts";
 import { ELEMENT_OF, Emitter, type OnnxValue } from "./onnx/emitter.ts";
 import { lower } from "./onnx/lower.ts";
+import { productFlops } from "./flops.ts";
 import { bytesOf, peakBytes } from "./memory.ts";
 import { encodeModel, type Graph } from "./onnx/proto.ts";
 import { drawUniform } from "./randomness.ts";
@@ -61,6 +62,8 @@ export interface Stepper {
   readonly timing: StepTiming;
   /** What it was predicted to take beside what the process had: state, draws, and what a step computes. */
   readonly memoryBytes: number;
+  /** Floating-point operations of a step's products. */
+  readonly flopsPerStep: number;
   dispose(): Promise<void>;
 }
 
@@ -97,18 +100,25 @@ export async function compileSteps(program: StepProgram, options: StepperOptions
   if (memoryBytes > (options.memoryLimit ?? Infinity)) throw tooLarge(memoryBytes, options.memoryLimit!);
   const model = encodeModel(looped ? loopGraph(parts, device) : stepGraph(parts, device));
   const session = await createSession(model, { ...options, device });
-  return SessionStepper.create(session, parts, options, { stepsPerCall, looped, memoryBytes });
+  const flopsPerStep = productFlops(computedBy(parts));
+  return SessionStepper.create(session, parts, options, { stepsPerCall, looped, memoryBytes, flopsPerStep });
 }
 
 /** What steps will take: state as it starts and in two sets of buffers, fixed inputs, draws, and what a step computes. */
 function memoryOf(parts: Parts, stepsPerCall: number): number {
   const total = (inputs: readonly Tensor[]): number => inputs.reduce((sum, x) => sum + bytesOf(x), 0);
   const state = total(parts.state.map(({ now }) => now));
-  const computed = peakBytes([...parts.state.map(({ next }) => next), ...parts.metrics.map(({ value }) => value)]);
+  const computed = peakBytes(computedBy(parts));
   // A loop hands its state from step to step through two more sets; a single step writes it where it belongs.
   const sets = stepsPerCall > 1 ? 5 : 3;
   return sets * state + total(parts.fixed) + stepsPerCall * total(parts.perStep) + computed;
 }
+
+/** What a step makes: its next state, and its metrics. */
+const computedBy = ({ state, metrics }: Parts): Tensor[] => [
+  ...state.map(({ next }) => next),
+  ...metrics.map(({ value }) => value),
+];
 
 function tooLarge(needed: number, limit: number): MechanistError {
   const [expected, got] = [limit, needed].map((bytes) => `${Number((bytes / 2 ** 30).toPrecision(3))} GiB`);
@@ -199,9 +209,16 @@ function loopGraph(parts: Parts, device: Device): Graph {
   };
 }
 
+/** What was settled about a program before it was loaded. */
+interface Plan extends Pick<Stepper, "stepsPerCall" | "memoryBytes" | "flopsPerStep"> {
+  /** Whether one call takes several steps. */
+  readonly looped: boolean;
+}
+
 class SessionStepper implements Stepper {
   readonly stepsPerCall: number;
   readonly memoryBytes: number;
+  readonly flopsPerStep: number;
   readonly timing: StepTiming = { session: 0, random: 0, total: 0 };
   readonly #session: Session;
   readonly #parts: Parts;
@@ -215,9 +232,7 @@ class SessionStepper implements Stepper {
   private constructor(
     session: Session,
     parts: Parts,
-    looped: boolean,
-    stepsPerCall: number,
-    memoryBytes: number,
+    { looped, stepsPerCall, memoryBytes, flopsPerStep }: Plan,
     buffers: readonly [Record<string, OrtTensor>, Record<string, OrtTensor>],
   ) {
     this.#session = session;
@@ -225,16 +240,12 @@ class SessionStepper implements Stepper {
     this.#looped = looped;
     this.stepsPerCall = stepsPerCall;
     this.memoryBytes = memoryBytes;
+    this.flopsPerStep = flopsPerStep;
     [this.#current, this.#spare] = buffers;
     this.#stacks = new Map(parts.perStep.map((x) => [x, arrayFor(x.dtype, stepsPerCall * sizeOf(x.shape))]));
   }
 
-  static async create(
-    session: Session,
-    parts: Parts,
-    options: StepperOptions,
-    { stepsPerCall, looped, memoryBytes }: Pick<Stepper, "stepsPerCall" | "memoryBytes"> & { readonly looped: boolean },
-  ): Promise<Stepper> {
+  static async create(session: Session, parts: Parts, options: StepperOptions, plan: Plan): Promise<Stepper> {
     const current: Record<string, OrtTensor> = {};
     const spare: Record<string, OrtTensor> = {};
     for (const { name, now } of parts.state) {
@@ -245,7 +256,7 @@ class SessionStepper implements Stepper {
       current[name] = await toOrt(now.dtype, now.shape, held);
       spare[name] = await toOrt(now.dtype, now.shape, arrayFor(now.dtype, sizeOf(now.shape)));
     }
-    const stepper = new SessionStepper(session, parts, looped, stepsPerCall, memoryBytes, [current, spare]);
+    const stepper = new SessionStepper(session, parts, plan, [current, spare]);
     await stepper.#fix(parts.fixed, options.fixed ?? {});
     return stepper;
   }

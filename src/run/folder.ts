@@ -7,7 +7,9 @@ import { diskFailure, TEMPORARY, writeAtomic } from "../file/node-atomic.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { digestOf } from "./digest.ts";
 import { type DecomposeRecord, parseRunRecord, RUN_SCHEMA, type RunRecord, type TrainRecord } from "./document.ts";
-import { MetricsLog } from "./metrics.ts";
+import type { MetricsRow } from "../training/loop.ts";
+import { MetricsLog, parseMetrics } from "./metrics.ts";
+import { readFrom } from "./tail.ts";
 import { effectiveStatus, processStart } from "./process.ts";
 import { TEXTS, withoutTexts, withTexts, writeTexts } from "./texts.ts";
 import { readSafetensors, writeSafetensors } from "../file/safetensors.ts";
@@ -124,6 +126,11 @@ export class RunFolder {
   /** Opens `metrics.jsonl` for adding to; rows of steps beyond `after` are taken back. */
   metricsLog(after: number): Promise<MetricsLog> {
     return MetricsLog.open(this.metricsPath, after);
+  }
+
+  /** What was recorded so far; nothing of an imported run, which took no steps here. */
+  async metrics(): Promise<MetricsRow[]> {
+    return parseMetrics(await readFrom(this.metricsPath, 0)).rows.map(({ row }) => row);
   }
 
   async loadTarget(): Promise<NamedValues> {

@@ -24,9 +24,11 @@ export interface MetricsRow {
 }
 
 /** What steps took: no part of a row, whose numbers are the same on every machine and however often a run was stopped. */
-export interface StepTime {
+export interface StepCost {
   /** Milliseconds, the mean over the steps since the last row; checkpoints, and programs made anew, are no part of it. */
   readonly msPerStep: number;
+  /** Floating-point operations of the products of a step. */
+  readonly flopsPerStep: number;
 }
 
 /** Everything needed to go on from a step to the same bits. */
@@ -41,7 +43,7 @@ export interface LoopOptions {
   /** Called about ten times a second. */
   readonly onProgress?: (progress: Progress) => void;
   /** Called for every `metricsEvery`-th step and the last. */
-  readonly onMetrics?: (row: MetricsRow, took?: StepTime) => void | Promise<void>;
+  readonly onMetrics?: (row: MetricsRow, took?: StepCost) => void | Promise<void>;
   /** Called at every `checkpointEvery`-th step, where a stage stops, and when the run is cancelled. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
   /** Told before steps begin what they will take: bytes, beside what the process has. */
@@ -128,7 +130,8 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Stag
       const done = step + i + 1;
       timed = { ms: timed.ms + perStep, steps: timed.steps + 1 };
       if (done % metricsEvery === 0 || done === steps) {
-        await options.onMetrics?.({ step: done, stage: stage.name, ...metrics }, { msPerStep: timed.ms / timed.steps });
+        const cost = { msPerStep: timed.ms / timed.steps, flopsPerStep: stepper.flopsPerStep };
+        await options.onMetrics?.({ step: done, stage: stage.name, ...metrics }, cost);
         timed = { ms: 0, steps: 0 };
       }
     }

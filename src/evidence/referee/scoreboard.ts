@@ -58,8 +58,8 @@ export interface SubjectRow {
   readonly bits: number;
   /** The divergence with every component and the remainder out, over that of chance: what part of the network it speaks of. */
   readonly coverage: number;
-  /** What making it took; absent where it is not known. */
-  readonly cost?: { readonly steps?: number; readonly seconds?: number };
+  /** What making it took, `flops` in floating-point operations of its steps' products; absent where it is not known. */
+  readonly cost?: { readonly steps?: number; readonly seconds?: number; readonly flops?: number };
   /** Seconds that judging it took. */
   readonly seconds: number;
   /** Measures made, and those that could not be. */

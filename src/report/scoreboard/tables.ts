@@ -65,7 +65,8 @@ function costOf({ cost }: SubjectRow): string {
   if (cost === undefined) return "–";
   const steps = cost.steps === undefined ? "" : `${cost.steps.toLocaleString("en")} steps`;
   const seconds = cost.seconds === undefined ? "" : `${shortNumber(cost.seconds)} s`;
-  return [steps, seconds].filter((part) => part !== "").join(", ") || "–";
+  const flops = cost.flops === undefined ? "" : `${cost.flops.toExponential(1)} FLOP`;
+  return [steps, seconds, flops].filter((part) => part !== "").join(", ") || "–";
 }
 
 /** Why one of two may not be called better. */

@@ -60,7 +60,7 @@ export function not<A extends string>(x: Tensor<A>): Tensor<A> {
 }
 
 /** `condition ? a : b`, element by element; one of the three must have all the axes of the others. */
-export function where<C extends string, A extends string, B extends string>(
+export function where<C extends string, A extends string = "", B extends string = "">(
   condition: Tensor<C>,
   a: Tensor<A> | number,
   b: Tensor<B> | number,

@@ -128,4 +128,5 @@ export const CURVES: Readonly<Record<string, string>> = {
   layerwiseRecon: "the same with masks at one site at a time, mean over sites",
   importanceMinimality: "sum of importances to the power p, mean over the batch",
   msPerStep: "milliseconds a step took, mean since the row before; falls as components leave the program",
+  flopsPerStep: "floating-point operations of a step's products; fall as components leave the program",
 };
