@@ -3,8 +3,10 @@
  * a network is trained and taken apart by each method with its default settings, with so many seeds, and all are put before the referee. Each score is a line of
  * `docs/results/scoreboard-<name>.jsonl`, failed ones too. With `--repeats` the board is made so many times on prompts of other seeds, to see how often two lie within
  * the band that one of them gives: it should be 95 times in 100.
+ *
+ * `node scripts/run.js bench/scoreboard.ts --board board.json --out name` writes down the scores of a board that `mechanist judge <run>… --json` made.
  */
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { decompose, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
 import { referee, type Scoreboard, type Subject } from "../src/evidence/referee/index.ts";
@@ -24,8 +26,15 @@ const { values } = parseArgs({
     repeats: { type: "string", default: "0" },
     threads: { type: "string", default: "2" },
     out: { type: "string" },
+    board: { type: "string" },
   },
 });
+
+if (values.board !== undefined) {
+  const { scoreboard } = JSON.parse(readFileSync(values.board, "utf8")) as { scoreboard: Scoreboard };
+  report(scoreboard);
+  process.exit();
+}
 
 const options = { threads: Number(values.threads), ...(values.prompts && { prompts: Number(values.prompts) }) };
 const set = { seed: Number(values.seed), ...(values.steps && { steps: Number(values.steps) }) };
@@ -74,16 +83,18 @@ function rounded(x: number): number {
   return Number(x.toPrecision(4));
 }
 
-function report({ subjects: rows, measures, protocol, gaps }: Scoreboard): void {
+/** One file a board, written anew. */
+function report({ network, subjects: rows, measures, protocol, gaps }: Scoreboard): void {
   mkdirSync("docs/results", { recursive: true });
   const file = `docs/results/scoreboard-${values.out ?? values.target}.jsonl`;
+  rmSync(file, { force: true });
   // Controls of methods are on the board; written down are those of the network.
   const shown = rows.filter(({ of }) => of === undefined || of === "oracle").map(({ name }) => name);
   for (const { id, scores, ranks, tellsControlsApart } of measures) {
     for (const { subject, value, interval, band, n } of scores.filter((one) => shown.includes(one.subject))) {
       const { control, size, units, coverage: part, cost } = rows.find(({ name }) => name === subject)!;
       const line = {
-        ...{ network: title, measure: id, subject, ...(control && { control }) },
+        ...{ network: network.title, measure: id, subject, ...(control && { control }) },
         ...{ value: rounded(value), interval: interval.map(rounded), band: rounded(band), n },
         ...{ rank: ranks.find((one) => one.subject === subject)?.rank ?? null, tellsControlsApart },
         ...{ units, size: rounded(size), coverage: rounded(part), matchedSize: rounded(protocol.matchedSize) },
