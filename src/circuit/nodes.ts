@@ -1,4 +1,5 @@
 /** Which components, inputs and outputs of one run are nodes of its graph. */
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { axisNames } from "../tensor/index.ts";
 import { type GraphNode, nodeAddress } from "./graph.ts";
 import type { Observed } from "./observed.ts";
@@ -134,7 +135,7 @@ function outputNodes(
     .filter((position) => position < count)
     .flatMap((position) => {
       const row = Array.from({ length: size }, (_, i) => output.data[position * size + i]!);
-      const mean = logits === undefined ? 0 : row.reduce((a, b) => a + b, 0) / size;
+      const mean = logits === undefined ? 0 : meanOfNumbers(row);
       const probabilities = logits === undefined ? undefined : softmax(row);
       const rank = (i: number): number => probabilities?.[i] ?? Math.abs(row[i]!);
       return Array.from({ length: size }, (_, i) => i)

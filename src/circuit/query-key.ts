@@ -9,6 +9,7 @@
  */
 import { type NamedValues, type Values, values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { isRotary } from "../network/transformer/positions.ts";
 import { isTransformer, type Transformer } from "../network/transformer/transformer.ts";
 import { componentCount, type RankOneDecomposition, siteOf } from "./subject.ts";
@@ -259,7 +260,7 @@ function standardised(raw: Float64Array, heads: number): Float64Array {
   const found = new Float64Array(raw.length);
   for (let head = 0; head < heads; head++) {
     const own = raw.subarray(head * size, (head + 1) * size);
-    const mean = own.reduce((a, b) => a + b, 0) / size;
+    const mean = meanOfNumbers(own);
     const deviation = Math.sqrt(own.reduce((total, x) => total + (x - mean) ** 2, 0) / size);
     own.forEach((x, i) => (found[head * size + i] = deviation > 0 ? (x - mean) / deviation : 0));
   }

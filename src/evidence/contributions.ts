@@ -10,6 +10,7 @@
  */
 import { componentFactors, type Decomposition, type Factors } from "../decomposition/decomposition.ts";
 import { interpret, type Values } from "../engine/index.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { einsum, rename, type Tensor } from "../tensor/index.ts";
 import type { KnownContributions } from "../training/known-mechanisms.ts";
 
@@ -99,8 +100,7 @@ function largest(read: Values, U: Values, readOff: Values): Float64Array {
 
 /** Pearson's correlation; 0 where one of both does not vary. */
 function correlation(a: readonly number[], b: readonly number[]): number {
-  const mean = (x: readonly number[]): number => x.reduce((sum, value) => sum + value, 0) / x.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
+  const [meanA, meanB] = [meanOfNumbers(a), meanOfNumbers(b)];
   let [both, ownA, ownB] = [0, 0, 0];
   a.forEach((x, i) => {
     const [dA, dB] = [x - meanA, b[i]! - meanB];

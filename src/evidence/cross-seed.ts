@@ -9,6 +9,7 @@ import { linearSumAssignment } from "linear-sum-assignment";
 import { Matrix } from "ml-matrix";
 import type { NamedValues } from "../engine/index.ts";
 import type { Decomposition } from "../decomposition/decomposition.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { foldIn, type Key, randomNormal } from "../tensor/index.ts";
 import { type DataSource, FreshData, type FreshDataOptions } from "./fresh-data.ts";
 import { ALIVE_MEAN } from "./importance-counts.ts";
@@ -32,8 +33,7 @@ export async function aliveIn(
     const { importances } = await data.draw(0);
     const alive = Object.entries(importances).map(([site, { data: g, shape }]) => {
       const [C, rows] = shape as [number, number];
-      const mean = (c: number): number =>
-        Array.from(g.slice(c * rows, (c + 1) * rows)).reduce((a, b) => a + b, 0) / rows;
+      const mean = (c: number): number => meanOfNumbers(g.slice(c * rows, (c + 1) * rows));
       return [site, Array.from({ length: C }, (_, c) => c).filter((c) => mean(c) > ALIVE_MEAN)] as const;
     });
     return { values: decomposition.values, alive: Object.fromEntries(alive) };
@@ -133,7 +133,7 @@ export interface Band {
 /** The band of some numbers. */
 export function bandOf(numbers: readonly number[]): Band {
   const n = numbers.length;
-  const mean = numbers.reduce((a, b) => a + b, 0) / n;
+  const mean = meanOfNumbers(numbers);
   const squares = numbers.reduce((total, x) => total + (x - mean) ** 2, 0);
   return {
     n,

@@ -12,6 +12,7 @@
  * cost nothing then; and codes may tie: `W = [1, 1, 1, 1]` is taken apart into `[0, 1, 1, 1] + [1, 0, 0, 0]` at the same length as into any
  * other two parts of the support. What is to be small for a datum is not the whole code but its own mechanism: see `mechanismLength`.
  */
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 
 /** What is coded. */
 export interface Coded {
@@ -53,7 +54,7 @@ export function descriptionLength({ componentBits, active, errors, outputs, widt
 export function mechanismLength(ranks: readonly number[], active: Coded["active"], alpha: number): number {
   const count = new Set(active.flat()).size;
   const lengths = active.map((set) => set.reduce((sum, c) => sum + Math.log2(count) + alpha * ranks[c]!, 0));
-  return lengths.reduce((a, b) => a + b, 0) / lengths.length;
+  return meanOfNumbers(lengths);
 }
 
 /** The bits that it takes to say which k of C, k itself included. */

@@ -5,6 +5,7 @@
 import { type Decomposition, isOfWeights } from "../decomposition/decomposition.ts";
 import { type Decomposed, methodNamed } from "../decomposition/methods.ts";
 import type { Device } from "../engine/index.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import type { KnownMechanisms } from "../training/known-mechanisms.ts";
 import { targetNamed } from "../training/targets.ts";
 import { contributionCorrelation } from "./contributions.ts";
@@ -186,7 +187,7 @@ export async function judgeDecomposition(
         faithfulness: meanFaithfulness(faithfulness),
         relativeFaithfulness: total((site) => site.relativeFaithfulness!) / all.length,
       }),
-      ...(!ofWeights && { explainedVariance: mean(Object.values(explained)) }),
+      ...(!ofWeights && { explainedVariance: meanOfNumbers(Object.values(explained)) }),
       adversaryWeaker: regimes.adversarial.divergence < regimes.stochastic.divergence,
       sites,
     };
@@ -198,5 +199,3 @@ export async function judgeDecomposition(
     await data.dispose();
   }
 }
-
-const mean = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;

@@ -2,6 +2,7 @@
  * What is wrong with a decomposition, as far as its numbers tell: the name of the trouble, what causes it, and which setting to turn. Troubles and
  * remedies are those that people who run these methods report; a bound is where each begins to matter, not where it is proved.
  */
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 
 /** One trouble. */
 export interface Warning {
@@ -208,9 +209,7 @@ function trendWarnings(history: readonly SymptomsAtStep[], sites: Readonly<Recor
   }
   const l0 = series("l0");
   const quarter = Math.floor(l0.length / 4);
-  const [first, last] = [l0.slice(0, quarter), l0.slice(-quarter)].map(
-    (part) => part.reduce((a, b) => a + b, 0) / part.length,
-  );
+  const [first, last] = [l0.slice(0, quarter), l0.slice(-quarter)].map(meanOfNumbers);
   const ranks = Object.values(sites).reduce((sum, { rank }) => sum + rank, 0);
   if (l0.length >= TREND && last! > (1 - FALLS) * first! && last! > ranks) {
     found.push({

@@ -4,6 +4,7 @@
  */
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { MechanistError } from "../error.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import type { Key } from "../tensor/index.ts";
 import type { Rows } from "../training/linear-regression.ts";
 import { centred, expectPaired } from "./activations.ts";
@@ -30,12 +31,12 @@ export function canonicalCorrelations(x: Rows, y: Rows, keptVariance = 1): numbe
 
 /** The mean canonical correlation, 0 to 1. */
 export function meanCanonicalCorrelation(x: Rows, y: Rows): number {
-  return meanOf(canonicalCorrelations(x, y));
+  return meanOfNumbers(canonicalCorrelations(x, y));
 }
 
 /** SVCCA: the mean canonical correlation among the directions that carry 99 % of each set's variance. */
 export function singularVectorAlignment(x: Rows, y: Rows): number {
-  return meanOf(canonicalCorrelations(x, y, KEPT_VARIANCE));
+  return meanOfNumbers(canonicalCorrelations(x, y, KEPT_VARIANCE));
 }
 
 /** CCA and SVCCA beside what they are when the rows of one set are in a random order, which is far above 0 where rows are few. */
@@ -52,8 +53,6 @@ export function canonicalSimilarity(
 
 const CAUTION =
   "that two networks use the same features: what matters little to a set counts as much as what matters most";
-
-const meanOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 /** Orthonormal columns that span the centred rows' directions of most variance. */
 function whitened(rows: Rows, keptVariance: number): Matrix {

@@ -7,6 +7,7 @@
  */
 import { type NamedValues, values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { expectGoingOn, type WorkOptions } from "../intervention/capture.ts";
 import {
   batchesOf,
@@ -169,7 +170,7 @@ function readDirections(network: Transformer, weights: NamedValues, question: Lo
   const read = (column: Float64Array): Float64Array => {
     const gained = gain === undefined ? column : column.map((u, i) => u * gain[i]!);
     if (norm.kind !== "layer") return gained;
-    const mean = gained.reduce((a, b) => a + b, 0) / dModel;
+    const mean = meanOfNumbers(gained);
     return gained.map((u) => u - mean);
   };
   const columnsOf = (row: number): Float64Array[] => {

@@ -1,4 +1,7 @@
-/** What every instrument's answer says of itself, so that no number travels without its sample, its null and its limits. */
+/** What every instrument's answer says of itself, and of a number what it is where there is nothing to find. */
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
+
+/** So that no number travels without its sample, its null and its limits. */
 export interface Finding {
   /** How many of `counted` the numbers are made of. */
   readonly n: number;
@@ -22,9 +25,7 @@ export interface Nulled {
 /** The mean of some numbers and their standard deviation (with n - 1; 0 for one). */
 export function spreadOf(numbers: ArrayLike<number>): { readonly mean: number; readonly deviation: number } {
   const n = numbers.length;
-  let total = 0;
-  for (let i = 0; i < n; i++) total += numbers[i]!;
-  const mean = total / n;
+  const mean = meanOfNumbers(numbers);
   let squares = 0;
   for (let i = 0; i < n; i++) squares += (numbers[i]! - mean) ** 2;
   return { mean, deviation: n < 2 ? 0 : Math.sqrt(squares / (n - 1)) };

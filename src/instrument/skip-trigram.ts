@@ -5,6 +5,7 @@
  * No table of one number for each (A, B, C) has that.
  */
 import { MechanistError } from "../error.ts";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import type { RunnableNetwork } from "../network/run.ts";
 import { tokenValues } from "../network/run.ts";
 import { expectTransformer, headCircuits, type HeadPlace } from "./attention-circuits.ts";
@@ -76,7 +77,7 @@ export async function skipTrigramError(
     const top = scores![start + places[0]!]!;
     const others = tokens.map((_, i) => i).filter((i) => !places.includes(i));
     const shares = others.map((i) => Math.exp(scores![start + i]! - top));
-    const delta = -Math.log(shares.reduce((a, b) => a + b, 0) / others.length);
+    const delta = -Math.log(meanOfNumbers(shares));
     const weight = places.reduce((total, i) => total + pattern![start + i]!, 0);
     rows.push({
       length: tokens.length,

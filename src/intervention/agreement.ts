@@ -1,9 +1,9 @@
 /** How well scores agree: with other scores, and with the truth. */
+import { meanOfNumbers } from "./bootstrap.ts";
 
 /** Pearson's correlation of two lists; NaN where one of them is constant. */
 export function pearson(a: readonly number[], b: readonly number[]): number {
-  const mean = (x: readonly number[]): number => x.reduce((total, v) => total + v, 0) / x.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
+  const [meanA, meanB] = [meanOfNumbers(a), meanOfNumbers(b)];
   let [both, ofA, ofB] = [0, 0, 0];
   a.forEach((x, i) => {
     both += (x - meanA) * (b[i]! - meanB);

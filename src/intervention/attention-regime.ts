@@ -4,6 +4,7 @@
  */
 import type { RunnableNetwork } from "../network/run.ts";
 import { isTransformer } from "../network/transformer/transformer.ts";
+import { meanOfNumbers } from "./bootstrap.ts";
 import { captured, type WorkOptions } from "./capture.ts";
 import type { Examples } from "./examples.ts";
 
@@ -52,5 +53,5 @@ export async function attentionRegime(
     return totals.map((total) => total / seen);
   });
   const all = byHead.flat();
-  return { meanMaxAttention: all.reduce((a, b) => a + b, 0) / all.length, undecided: undecided / count, byHead };
+  return { meanMaxAttention: meanOfNumbers(all), undecided: undecided / count, byHead };
 }

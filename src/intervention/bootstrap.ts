@@ -1,8 +1,15 @@
-/** Bootstrap intervals for means over examples (Efron 1979). */
+/** Means over examples, and their bootstrap intervals (Efron 1979). */
 import { type Key, randomBits } from "../tensor/index.ts";
 
 /** From and to. */
 export type Interval = readonly [number, number];
+
+/** The mean of some numbers; of none, not a number. */
+export function meanOfNumbers(numbers: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < numbers.length; i++) total += numbers[i]!;
+  return total / numbers.length;
+}
 
 /** How many times examples are drawn anew. */
 export const RESAMPLES = 1000;

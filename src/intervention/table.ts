@@ -1,6 +1,6 @@
 /** Tables of effects: what was done, on what, measured how, and one row for each intervention with its examples. */
 import { foldIn, type Key, keyFromSeed } from "../tensor/index.ts";
-import { bootstrap, type Interval, RESAMPLES } from "./bootstrap.ts";
+import { bootstrap, type Interval, meanOfNumbers, RESAMPLES } from "./bootstrap.ts";
 import { type Metric, recoveredFraction } from "./metrics.ts";
 import type { Selection } from "./selection.ts";
 import type { Reference, Source, SourceKind } from "./sources.ts";
@@ -45,9 +45,6 @@ export const INTERVAL_METHOD: string = `95 %, of the mean over examples, by ${RE
 
 /** Where draws for intervals come from unless a caller says otherwise. */
 export const INTERVAL_KEY: Key = foldIn(keyFromSeed(0), "bootstrap");
-
-export const meanOfNumbers = (numbers: readonly number[]): number =>
-  numbers.reduce((total, x) => total + x, 0) / numbers.length;
 
 /** One table from what was measured. */
 export function effectTable(what: {

@@ -4,6 +4,7 @@
  */
 import { scaleLinear } from "d3-scale";
 import { interpolateRdBu } from "d3-scale-chromatic";
+import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { type AttributionTable, type EffectTable, pearson, type SweepRow } from "../intervention/index.ts";
 import { embedded, escaped, page } from "./markup.ts";
 
@@ -53,7 +54,7 @@ export function patchingPage(report: PatchingReport): string {
       : `Attention is at ${number(regime.meanMaxAttention)} of its largest on average (${number(regime.undecided)} if nothing were decided); where it nears 1, gradients see little.`;
   const body = `<h1>Patching ${escaped(title)}: ${escaped(sweep)}</h1>
 <p>The ${escaped(reference!.name)} run's values in the ${escaped(examples)} run (${escaped(String(direction))}). ${escaped(metric.name)}, in ${escaped(metric.unit)}:
-${number(meanOf(baseline))} in the ${escaped(examples)} run, ${number(meanOf(source!))} in the ${escaped(reference!.name)} run (${escaped(metric.meaning)}).</p>
+${number(meanOfNumbers(baseline))} in the ${escaped(examples)} run, ${number(meanOfNumbers(source!))} in the ${escaped(reference!.name)} run (${escaped(metric.meaning)}).</p>
 <dl><dt>clean</dt><dd>${tokenList(report.clean)}</dd><dt>corrupt</dt><dd>${tokenList(report.corrupt)}</dd></dl>
 ${parts.map((part) => pair(report, part)).join("\n")}
 <h2>What the gradient said against what the patch did</h2>
@@ -151,8 +152,6 @@ function scatter(activation: EffectTable<SweepRow>, attribution: EffectTable<Swe
 ${points.join("")}${ticks.join("")}<text x="${SIDE / 2}" y="${SIDE + 36}" text-anchor="middle">patched</text>
 <text transform="translate(-40,${SIDE / 2}) rotate(-90)" text-anchor="middle">by its gradient</text></svg>`;
 }
-
-const meanOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 const number = (x: number): string => (Object.is(x, 0) ? "0" : x.toPrecision(3)).replace(/^-/, "−");
 

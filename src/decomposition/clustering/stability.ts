@@ -2,6 +2,7 @@
  * How far clusterings of different positions, by different draws, agree: at each number of clusters the distances between every two of them,
  * and beside that what they would be by chance, when the components of one are put into its clusters at random.
  */
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, type Key, randomPermutation } from "../../tensor/index.ts";
 import { labelsAt, type MergeHistory } from "./merge-history.ts";
 import { adjustedRand, hammingDistance, type Labels, matchingDistance } from "./partition-distance.ts";
@@ -91,6 +92,6 @@ function sharedLabels({ alive, history }: Member, k: number, shared: readonly nu
 function bandOf(numbers: readonly (number | null)[]): Band | null {
   const known = numbers.filter((x) => x !== null);
   if (known.length < numbers.length || known.length === 0) return null;
-  const mean = known.reduce((a, b) => a + b, 0) / known.length;
+  const mean = meanOfNumbers(known);
   return { mean, least: Math.min(...known), most: Math.max(...known) };
 }

@@ -4,9 +4,10 @@
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { dot, randomDirections } from "../../instrument/random-directions.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
 import { fitLinear, type Rows, rSquared } from "../../training/linear-regression.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
 import { isRing, mixture, separability } from "./plane.ts";
 import { featureStrength } from "./true-features.ts";
@@ -68,8 +69,8 @@ export function circles(place: Place, seed = 0): Outcome<CirclesDetails> {
       });
     };
     const all = known.map(({ members }) => knownCircle(place, members, count(directions, members), key));
-    const value = meanOf(all.map(({ components }) => components));
-    const control = meanOf(known.map(({ members }) => count(random, members).length));
+    const value = meanOfNumbers(all.map(({ components }) => components));
+    const control = meanOfNumbers(known.map(({ members }) => count(random, members).length));
     const details = { known: true, circles: all };
     return { value, control, present: value > 2, n: all.length, counted: "known circles", details };
   }
@@ -77,7 +78,7 @@ export function circles(place: Place, seed = 0): Outcome<CirclesDetails> {
   const found = blind(place, directions);
   const byChance = blind(place, random);
   const sizes = (rings: readonly { components: number }[]): number =>
-    rings.length === 0 ? 0 : meanOf(rings.map(({ components }) => components));
+    rings.length === 0 ? 0 : meanOfNumbers(rings.map(({ components }) => components));
   const value = sizes(found);
   const details = { known: false, circles: found };
   return { value, control: sizes(byChance), present: value > 2, n: found.length, counted: "circles found", details };
@@ -100,7 +101,7 @@ function knownCircle(
   const base = { components: own.length, separability: S, mixture: M, ring: isRing(S, M) };
   if (own.length === 0 || there.length < FEWEST_ROWS) return base;
   const z = own.map((c) => strengthOf(place, c));
-  const arc = meanOf(z.map((one) => there.filter((row) => one[row] !== 0).length / there.length));
+  const arc = meanOfNumbers(z.map((one) => there.filter((row) => one[row] !== 0).length / there.length));
   const lengths = there.map((row) => Math.hypot(a[row]!, b[row]!));
   const strengths: Rows = {
     columns: own.length,

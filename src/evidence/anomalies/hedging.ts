@@ -3,7 +3,8 @@
  * since that lowers the error where there are too few latents for both (Chanin & Garriga-Alonso 2025).
  */
 import { dot } from "../../instrument/random-directions.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place } from "./place.ts";
 import { correlation, presence } from "./co-occurrence.ts";
 import { featureStrength, nearestComponents } from "./true-features.ts";
@@ -76,8 +77,8 @@ export function hedging(place: Place): Outcome<HedgingDetails> {
   const signed = looked.map(({ correlation: phi, mixed }) =>
     Math.abs(phi) > CORRELATED ? Math.sign(phi) * mixed : Math.abs(mixed),
   );
-  const value = meanOf(signed);
-  const control = apart.length === 0 ? null : meanOf(apart);
+  const value = meanOfNumbers(signed);
+  const control = apart.length === 0 ? null : meanOfNumbers(apart);
   return {
     value,
     control,

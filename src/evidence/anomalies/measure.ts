@@ -38,10 +38,3 @@ export interface Missing {
 export type Outcome<D = Readonly<Record<string, unknown>>> = Found<D> | Missing;
 
 export const isFound = <D>(outcome: Outcome<D>): outcome is Found<D> => !("missing" in outcome);
-
-/** The mean of some numbers; of none, not a number. */
-export function meanOf(numbers: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < numbers.length; i++) total += numbers[i]!;
-  return total / numbers.length;
-}

@@ -2,9 +2,10 @@
  * Illusions: a score of interpretability that is as good on a network whose weights are random says nothing of what training put there
  * (Bolukbasi et al. 2021; Heap et al. 2025: dictionaries of random transformers look as interpretable).
  */
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
 import { correlation } from "./co-occurrence.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { type Observed, type Place, strengthOf } from "./place.ts";
 
 export const RANDOM_NETWORK: Measure = {
@@ -88,5 +89,5 @@ function scoreOf(place: Place, properties: readonly Float32Array[]): number {
       const strength = z.map(Math.abs);
       return properties.reduce((best, property) => Math.max(best, correlation(strength, property)), 0);
     });
-  return scores.length === 0 ? 0 : meanOf(scores);
+  return scores.length === 0 ? 0 : meanOfNumbers(scores);
 }

@@ -2,8 +2,9 @@
 import { linearSumAssignment } from "linear-sum-assignment";
 import { Matrix } from "ml-matrix";
 import { dot, randomDirections } from "../../instrument/random-directions.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, type Key, keyFromSeed } from "../../tensor/index.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
 import { SAME_DIRECTION } from "./true-features.ts";
 
@@ -50,10 +51,10 @@ export function seedInconsistency(places: readonly Place[], seed = 0): Outcome<S
   const chance = indices.map(([i, j]) =>
     matched(random(sides[i]!, foldIn(key, 2 * i)), random(sides[j]!, foldIn(key, 2 * j + 1))),
   );
-  const value = meanOf(pairs.map(({ alone }) => alone));
+  const value = meanOfNumbers(pairs.map(({ alone }) => alone));
   return {
     value,
-    control: meanOf(chance.map(({ alone }) => alone)),
+    control: meanOfNumbers(chance.map(({ alone }) => alone)),
     present: value > PRESENT_ABOVE,
     n: pairs.length,
     counted: "pairs of seeds",
@@ -96,6 +97,6 @@ function matched(left: readonly Sides[], right: readonly Sides[]): SeedInconsist
   return {
     components: [left.length, right.length],
     alone: 1 - found.filter((cosine) => cosine > SAME_DIRECTION).length / larger,
-    cosine: meanOf(found),
+    cosine: meanOfNumbers(found),
   };
 }

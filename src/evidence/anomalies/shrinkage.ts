@@ -1,5 +1,6 @@
 /** Shrinkage: latents that find a feature and say less of it than there is (Wright & Sharkey 2024; Rajamanoharan et al. 2024). */
-import { type Found, type Measure, meanOf, type Outcome } from "./measure.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
+import type { Found, Measure, Outcome } from "./measure.ts";
 import { type Place, strengthOf } from "./place.ts";
 import { featureStrength, nearestComponents, SAME_DIRECTION } from "./true-features.ts";
 
@@ -59,7 +60,8 @@ export function shrinkage(place: Place): Outcome<ShrinkageDetails> {
       other: found.length < 2 ? NaN : ratioOf(strengthOf(place, other.component), a, other.cosine, false),
     };
   });
-  const mean = (of: (r: (typeof ratios)[number]) => number): number => meanOf(ratios.map(of).filter(Number.isFinite));
+  const mean = (of: (r: (typeof ratios)[number]) => number): number =>
+    meanOfNumbers(ratios.map(of).filter(Number.isFinite));
   const value = mean(({ own }) => own);
   if (!Number.isFinite(value)) return { missing: "no known feature has a component of cosine 0.9 that acts on it" };
   const control = mean(({ other }) => other);

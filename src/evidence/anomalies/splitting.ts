@@ -3,8 +3,9 @@
  * are known, or against a smaller decomposition of the same network.
  */
 import { dot, randomDirections } from "../../instrument/random-directions.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed } from "../../tensor/index.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
 import { SAME_DIRECTION } from "./true-features.ts";
 
@@ -50,14 +51,14 @@ export function splitting(place: Place, smaller?: Place, seed = 0): Outcome<Spli
   const held = groups.filter((group) => group.length > 0);
   const random = randomDirections(foldIn(keyFromSeed(seed), "splitting"), own.length, width);
   const byChance = groupsOf(targets, random).filter((group) => group.length > 0);
-  const value = held.length === 0 ? 0 : meanOf(held.map((group) => group.length));
+  const value = held.length === 0 ? 0 : meanOfNumbers(held.map((group) => group.length));
   const pairs = held.flatMap((group) => group.flatMap((a, i) => group.slice(i + 1).map((b) => [a, b] as const)));
   const overlaps = pairs
     .slice(0, 1000)
     .map(([a, b]) => overlap(strengthOf(place, own[a]!.c), strengthOf(place, own[b]!.c)));
   return {
     value,
-    control: byChance.length === 0 ? 0 : meanOf(byChance.map((group) => group.length)),
+    control: byChance.length === 0 ? 0 : meanOfNumbers(byChance.map((group) => group.length)),
     present: value > PRESENT_ABOVE,
     n: held.length,
     counted: smaller === undefined ? "known features with a component" : "components of the smaller decomposition",
@@ -66,7 +67,7 @@ export function splitting(place: Place, smaller?: Place, seed = 0): Outcome<Spli
       components: own.length,
       targets: targets.length,
       lost: targets.length - held.length,
-      acrossSiblings: overlaps.length === 0 ? null : meanOf(overlaps),
+      acrossSiblings: overlaps.length === 0 ? null : meanOfNumbers(overlaps),
     },
   };
 }

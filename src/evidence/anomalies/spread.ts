@@ -4,6 +4,7 @@
  */
 import { type Decomposition, importancesOf } from "../../decomposition/decomposition.ts";
 import { compile, type CompileOptions, type NamedValues, type Values, values } from "../../engine/index.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import {
   axisNames,
   broadcast,
@@ -20,7 +21,7 @@ import {
 } from "../../tensor/index.ts";
 import type { KnownPatterns } from "../../training/known-mechanisms.ts";
 import { probeInputs } from "../probe.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 
 export const SPREAD: Measure = {
   title: "mechanisms spread over components",
@@ -84,10 +85,10 @@ export async function spread(
   });
   if (found.length === 0)
     return { missing: "what components do on inputs with one mechanism does not reach the output" };
-  const value = meanOf(found.map(({ largest }) => Math.max(0, 1 - largest)));
+  const value = meanOfNumbers(found.map(({ largest }) => Math.max(0, 1 - largest)));
   return {
     value,
-    control: meanOf(found.map(({ control }) => control)),
+    control: meanOfNumbers(found.map(({ control }) => control)),
     present: value > PRESENT_ABOVE,
     n: found.length,
     counted: "inputs with one mechanism",

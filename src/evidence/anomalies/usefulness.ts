@@ -3,8 +3,9 @@
  * probe was learnt and where the data have changed? (Kantamneni et al. 2025; Smith et al. 2025.)
  */
 import { fitClassifier, type LabelledRows } from "../../instrument/classifier.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, type Key, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
-import { type Measure, meanOf, type Outcome } from "./measure.ts";
+import type { Measure, Outcome } from "./measure.ts";
 import { type Place, strengthOf } from "./place.ts";
 import { featureStrength } from "./true-features.ts";
 
@@ -90,9 +91,9 @@ export async function usefulness(place: Place, shifted?: Place, seed = 0): Promi
     byChance.push(await shuffledAuroc(learning, judging[0]!, own));
   }
   const meansOf = (scores: readonly ProbeScores[]): ProbeScores => ({
-    dense: meanOf(scores.map(({ dense }) => dense)),
-    single: meanOf(scores.map(({ single }) => single)),
-    sparse: meanOf(scores.map(({ sparse }) => sparse)),
+    dense: meanOfNumbers(scores.map(({ dense }) => dense)),
+    single: meanOfNumbers(scores.map(({ single }) => single)),
+    sparse: meanOfNumbers(scores.map(({ sparse }) => sparse)),
   });
   const details = {
     concepts: concepts.own.length,
@@ -104,7 +105,7 @@ export async function usefulness(place: Place, shifted?: Place, seed = 0): Promi
   const value = judged.dense - judged.sparse;
   return {
     value,
-    control: meanOf(byChance) - 0.5,
+    control: meanOfNumbers(byChance) - 0.5,
     present: value > PRESENT_ABOVE,
     n: concepts.own.length,
     counted: "concepts",

@@ -5,6 +5,7 @@
 import { ActivationDecomposition } from "../../decomposition/activation/index.ts";
 import { type Decomposition, importancesOf, isOfWeights } from "../../decomposition/decomposition.ts";
 import { interpret, type Values, values } from "../../engine/index.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, input, keyFromSeed, randomNormal, type Tensor } from "../../tensor/index.ts";
 import type { KnownDirections, KnownMechanisms, KnownPatterns } from "../../training/known-mechanisms.ts";
 import { ALIVE_ABOVE } from "../alive.ts";
@@ -71,7 +72,7 @@ function matches(decomposition: Decomposition, known: KnownPatterns): Partial<Kn
     falseOnes += alive.filter((c) => !mutual.includes(c)).length;
   }
   if (shares.length === 0) return {};
-  return { mutualBestMatch: shares.reduce((a, b) => a + b, 0) / shares.length, falseComponents: falseOnes };
+  return { mutualBestMatch: meanOfNumbers(shares), falseComponents: falseOnes };
 }
 
 /** The mean cosine of as many components of normal draws, over the sites that MMCS is taken of. */
@@ -89,7 +90,7 @@ function columnsByChance(
     const U = values("C d_out", [C, site.dOut], drawn("U", C * site.dOut));
     return [matchColumns(W, V, U, site.features).mmcs];
   });
-  return found.reduce((a, b) => a + b, 0) / found.length;
+  return meanOfNumbers(found);
 }
 
 /** Directions that are written at the point, beside those that are known to be there. Parts of weights are held against columns instead. */

@@ -12,7 +12,7 @@
  * normal draws (Satterthwaite 1946), so Student's t of ν degrees of freedom stands for the normal distribution, and n / (n - 1) corrects the bootstrap's variance.
  */
 import { MechanistError } from "../../error.ts";
-import type { Interval } from "../../intervention/bootstrap.ts";
+import { type Interval, meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { type Key, randomBits } from "../../tensor/index.ts";
 
 /** What a score is made of: numbers of each prompt, and what becomes of their means. */
@@ -154,7 +154,7 @@ export function intervalOf(spread: Spread): Interval {
 /** The standard deviation such that 95 % lie within 1.96 of it. */
 export function deviationOf(spread: Spread): number {
   const { draws } = spread;
-  const mean = draws.reduce((a, b) => a + b, 0) / draws.length;
+  const mean = meanOfNumbers(draws);
   const square = draws.reduce((total, x) => total + (x - mean) ** 2, 0);
   return widening(spread) * Math.sqrt(square / (draws.length - 1));
 }
@@ -166,7 +166,7 @@ const POWER = 0.841621;
 /** By how much the bootstrap's deviation is too small for 1.96 of it to hold 95 %. */
 function widening({ shares }: Spread): number {
   const n = shares.length;
-  const mean = shares.reduce((a, b) => a + b, 0) / n;
+  const mean = meanOfNumbers(shares);
   let [square, fourth] = [0, 0];
   for (const share of shares) {
     const s = (share - mean) ** 2;

@@ -4,6 +4,7 @@
  */
 import type { CompileOptions, NamedValues } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed } from "../../tensor/index.ts";
 import type { KnownMechanisms } from "../../training/known-mechanisms.ts";
 import { batchSize, type DataSource } from "../fresh-data.ts";
@@ -119,7 +120,7 @@ export async function referee(
   const board = new Board(probe, foldIn(keyFromSeed(seed), "referee"));
   try {
     const chance = await probe.chance();
-    const chanceMean = chance.reduce((a, b) => a + b, 0) / chance.length;
+    const chanceMean = meanOfNumbers(chance);
     const seats: Seat[] = [];
     for (const method of methods) {
       onProgress?.(0, 1, `${method.name}: sizes`);
@@ -243,7 +244,7 @@ class Board {
     this.#trials.push(trial);
     const natural = subject.byDamage ? (await trial.thresholds([of!.size]))[0]! : NATURAL;
     const [active, nothing] = await trial.ask([{ threshold: natural }, { threshold: NOTHING }]);
-    const zero = nothing!.divergence.reduce((a, b) => a + b, 0) / nothing!.divergence.length;
+    const zero = meanOfNumbers(nothing!.divergence);
     const { size, sizes, bits } = active!;
     return { subject, trial, natural, size, sizes, bits, coverage: zero / chance };
   }

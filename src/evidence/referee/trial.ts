@@ -4,6 +4,7 @@
  */
 import type { Carried, Masks } from "../../decomposition/decomposition.ts";
 import { compile, type Executable, type NamedValues, scalarValue, type Values } from "../../engine/index.ts";
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import {
   add,
   axisSize,
@@ -223,7 +224,11 @@ export class Trial {
         });
       }
     }
-    return answers.map((answer) => ({ ...answer, size: meanOf(answer.sizes), bits: meanOf(answer.costs) }));
+    return answers.map((answer) => ({
+      ...answer,
+      size: meanOfNumbers(answer.sizes),
+      bits: meanOfNumbers(answer.costs),
+    }));
   }
 
   async dispose(): Promise<void> {
@@ -354,8 +359,4 @@ export class Trial {
     this.#known.set(ranker, sorted);
     return sorted;
   }
-}
-
-function meanOf(numbers: Float64Array): number {
-  return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }

@@ -2,12 +2,12 @@
 import { MechanistError } from "../../error.ts";
 import type { RunnableNetwork } from "../../network/run.ts";
 import type { Question } from "../ablation.ts";
-import { bootstrap, type Interval } from "../bootstrap.ts";
+import { bootstrap, type Interval, meanOfNumbers } from "../bootstrap.ts";
 import { expectAnswers, measured } from "../capture.ts";
 import type { Examples } from "../examples.ts";
 import { recoveredFraction } from "../metrics.ts";
 import type { Reference, SourceKind } from "../sources.ts";
-import { INTERVAL_KEY, INTERVAL_METHOD, meanOfNumbers } from "../table.ts";
+import { INTERVAL_KEY, INTERVAL_METHOD } from "../table.ts";
 import { type CutWith, cutSource } from "./edge-effects.ts";
 import { measuredWithout } from "./edge-run.ts";
 import { type Edge, edgeGraph, edgeName, type GraphOptions, senderPoints } from "./graph.ts";

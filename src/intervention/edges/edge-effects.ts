@@ -1,11 +1,11 @@
 /** Exact effects of edges: each cut by itself, and what that does to the output. What attribution of edges is an estimate of. */
 import type { RunnableNetwork } from "../../network/run.ts";
 import { sourceOf, type Ablation, type Question } from "../ablation.ts";
-import { bootstrap, type Interval } from "../bootstrap.ts";
+import { bootstrap, type Interval, meanOfNumbers } from "../bootstrap.ts";
 import { expectAnswers, measured } from "../capture.ts";
 import type { Examples } from "../examples.ts";
 import { fromRun, type Reference, type Source, type SourceKind } from "../sources.ts";
-import { INTERVAL_KEY, INTERVAL_METHOD, meanOfNumbers } from "../table.ts";
+import { INTERVAL_KEY, INTERVAL_METHOD } from "../table.ts";
 import { measuredWithout } from "./edge-run.ts";
 import { type Edge, type EdgeGraph, edgeGraph, type GraphOptions, senderPoints } from "./graph.ts";
 import { standInStack } from "./stack.ts";

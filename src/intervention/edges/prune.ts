@@ -1,9 +1,9 @@
 /** Automatic circuit discovery: from the output backwards, every edge is cut that can be (Conmy et al. 2023, algorithm 1). */
 import type { RunnableNetwork } from "../../network/run.ts";
 import type { Question } from "../ablation.ts";
+import { meanOfNumbers } from "../bootstrap.ts";
 import { expectAnswers } from "../capture.ts";
 import type { Examples } from "../examples.ts";
-import { meanOfNumbers } from "../table.ts";
 import { type CutWith, cutSource } from "./edge-effects.ts";
 import { measuredWithout } from "./edge-run.ts";
 import { type Edge, edgeGraph, type GraphOptions, senderPoints } from "./graph.ts";

@@ -11,6 +11,7 @@
  * whose mean is the area exactly, and whose spread is the area's (infinitesimal jackknife, Jaeckel 1972). Without the second sum prompts that happen to need more
  * units would count as sure.
  */
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { Answer } from "../trial.ts";
 
 /**
@@ -26,7 +27,7 @@ export function areaOf(answers: readonly Answer[], axis: "size" | "bits", most: 
       size: answer[axis],
       sizes: axis === "size" ? answer.sizes : answer.costs,
       divergence: answer.divergence,
-      mean: answer.divergence.reduce((a, b) => a + b, 0) / answer.divergence.length,
+      mean: meanOfNumbers(answer.divergence),
     }))
     .sort((a, b) => a.x - b.x);
   const area = new Float64Array(points[0]!.divergence.length);

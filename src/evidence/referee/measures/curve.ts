@@ -1,4 +1,5 @@
 /** Divergence at a ladder of sizes, of what is kept or of what is removed. */
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { AblationKind, Curve, MeasureName, Ranking } from "../scoreboard.ts";
 import { type Answer, EVERYTHING, type Question } from "../trial.ts";
 import type { Hearing } from "./hearing.ts";
@@ -30,7 +31,7 @@ export async function traceCurves(
       const own = answers.filter((_, q) => questions[q]!.ablation === ablation);
       const points = own
         .map(({ size, bits, divergence }, i) => ({
-          ...{ size, bits, divergence: divergence.reduce((a, b) => a + b, 0) / divergence.length },
+          ...{ size, bits, divergence: meanOfNumbers(divergence) },
           ...(ranking === "own" && distinct[i] === natural && { natural: true }),
         }))
         .sort((a, b) => a.size - b.size);

@@ -2,6 +2,7 @@
  * Edits: one mechanism is removed everywhere, all else and the remainder in. Where it was said to be active the output should change; where it was said not
  * to be, it should not.
  */
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed, randomPermutation } from "../../../tensor/index.ts";
 import { withoutOne } from "../leave-one-out.ts";
 import type { Edit, MeasureText, Note } from "../scoreboard.ts";
@@ -90,16 +91,12 @@ export async function edits({ trial, chance, matchedSize, natural }: Hearing): P
     rungs.map((rung, r) => ({ ...rung, measured: { channels: channels[r]!, combine } })),
     size,
   );
-  const trivial = found.every(({ offTarget }) => offTarget < ROUNDING * mean(chance));
+  const trivial = found.every(({ offTarget }) => offTarget < ROUNDING * meanOfNumbers(chance));
   const text = "where its components are inactive they carry nothing: nothing changes there by construction";
   const notes: Note[] =
     trivial && subject.decomposition.measure === "magnitude" ? [{ subject: subject.name, measure: "edits", text }] : [];
   const of = { id: "edits/specificity", measure: "edits" as const, ablation: "zero" as const, ranking: "own" as const };
   return { found: [{ ...of, text: TEXT, measured }], edits: found, notes };
-}
-
-function mean(numbers: Float64Array): number {
-  return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
 interface Places {

@@ -7,6 +7,7 @@
  * with s_j and k_j the score and the mean size at threshold j. Both are means over prompts and are drawn anew together, so each draw has a threshold of its own and
  * the band holds what the threshold's movement does. Where no threshold makes the size (equal scores, fewer units), it is the nearest score there is.
  */
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { Measured } from "../noise.ts";
 import type { Trial } from "../trial.ts";
 
@@ -77,6 +78,6 @@ export function readOff(
 
 function standardError(numbers: Float64Array): number {
   const n = numbers.length;
-  const mean = numbers.reduce((a, b) => a + b, 0) / n;
+  const mean = meanOfNumbers(numbers);
   return Math.sqrt(numbers.reduce((total, x) => total + (x - mean) ** 2, 0) / (n - 1) / n);
 }

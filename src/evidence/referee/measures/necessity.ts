@@ -2,6 +2,7 @@
  * Necessity: how far the network is from itself when the units of the highest rank are removed, all others and the remainder in, against how many they
  * are; and at the method's own size what removing its active units does, and what removing all others does.
  */
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { MeasureText, Note } from "../scoreboard.ts";
 import { type Measured, ratio } from "../noise.ts";
 import { areaOf } from "./area.ts";
@@ -46,7 +47,7 @@ export async function necessity(hearing: Hearing): Promise<Heard> {
   const rungs =
     naturalSizes === undefined
       ? [{ threshold: natural, sizes: chance }]
-      : await rungsAround(trial, naturalSizes.reduce((a, b) => a + b, 0) / naturalSizes.length);
+      : await rungsAround(trial, meanOfNumbers(naturalSizes));
   const answers = await trial.ask(
     rungs.flatMap(({ threshold }) => [
       { threshold, flipped: true, remainder: true },

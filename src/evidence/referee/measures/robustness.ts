@@ -8,6 +8,7 @@
  */
 import { maskFrom } from "../../../decomposition/parameter/masks/mask.ts";
 import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
+import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import {
   axisSize,
   constant,
@@ -71,7 +72,7 @@ export async function robustness(hearing: Hearing): Promise<Heard> {
   const naturally =
     naturalSizes === undefined
       ? [{ threshold: natural, sizes: chance }]
-      : await rungsAround(trial, naturalSizes.reduce((a, b) => a + b, 0) / naturalSizes.length);
+      : await rungsAround(trial, meanOfNumbers(naturalSizes));
   for (const [variant, rungs, wanted] of [
     ["matched", matched, matchedSize] as const,
     ["natural", naturally, naturalSizes ?? 0] as const,
