@@ -162,11 +162,14 @@ function subjectsOf(opened: readonly Opened[]): Subject[] {
     const count = (seen.get(run.name) ?? 0) + 1;
     seen.set(run.name, count);
     const { seed, ...settings } = document.settings;
+    const { steps } = settings;
+    const rate = run.record.result?.stepsPerSecond;
     return {
       name: count > 1 ? `${run.name} (${count})` : run.name,
       ...{ decomposition, method: document.method, seed, digest: run.record.digest },
       seedGroup: digestOf({ ...document, settings }),
-      cost: { steps: settings.steps, ...cost },
+      // Runs of before rows said what steps took have only their rate.
+      cost: { steps, ...(typeof rate === "number" && { seconds: steps / rate }), ...cost },
     };
   });
 }
