@@ -7,11 +7,12 @@
 import type { Values } from "../engine/index.ts";
 import { MechanistError } from "../error.ts";
 import type { RunHook, RunnableNetwork, Traced } from "../network/run.ts";
-import { add, axisNames, contract, gather, gradients, input, mul, sizesOf, sum, type Tensor } from "../tensor/index.ts";
+import { add, axisNames, contract, gradients, input, mul, sizesOf, sum, type Tensor } from "../tensor/index.ts";
 import type { Question } from "./ablation.ts";
 import { attentionRegime, type AttentionRegime } from "./attention-regime.ts";
-import { captured, expectAnswers, expectGoingOn, measured } from "./capture.ts";
-import { batchesOf, countOf, DEFAULT_MEMORY, expectAlike, pickedRun, pointSizes, rowsWithin } from "./examples.ts";
+import { captured, expectAnswers, measured } from "./capture.ts";
+import { asTable, crossed, tableInput } from "./crossed.ts";
+import { countOf, DEFAULT_MEMORY, expectAlike, pointSizes, rowsWithin } from "./examples.ts";
 import { expectDifferentiable, stepsAlong } from "./interpolation.ts";
 import type { Readout } from "./metrics.ts";
 import { type Contrast, runsOf } from "./patching.ts";
@@ -45,7 +46,7 @@ export async function attribute(
   expectAlike("attribution patching", base, other);
   expectAnswers(metric, base);
   expectDifferentiable(metric);
-  const { signal, onProgress, memoryBytes = DEFAULT_MEMORY } = options;
+  const { memoryBytes = DEFAULT_MEMORY } = options;
   const sizes = pointSizes(runnable, base.x);
   const lists = variants.map((variant) => selectionsOf(runnable, sizes, variant));
   const alphas = stepsAlong(steps);
@@ -73,28 +74,23 @@ export async function attribute(
   const estimates = lists.map(() => new Float64Array(n));
   // A backward pass holds what the forward pass made.
   const most = rowsWithin(sizes, memoryBytes / 4, metric.readsAll);
-  let done = 0;
-  for (const { rows, used } of batchesOf(n * steps, most)) {
-    expectGoingOn(signal);
-    const examples = rows.map((row) => row % n);
-    const { x, ...rest } = pickedRun(base, examples);
-    const alpha = Float64Array.from(rows, (row) => alphas[Math.floor(row / n)]!);
+  for (const { examples, variants: step, used, run, feeds } of crossed(base, steps, most, options)) {
+    const { x, ...rest } = run;
+    const alpha = Float64Array.from(step, (k) => alphas[k]!);
     const scores = (await runnable.compute(x, program.outputs, {
       ...rest,
       hooks: program.hooks,
       feeds: {
         ...metric.feeds(examples),
         ...changes,
-        "attribute:along": { axes: "batch", shape: [rows.length], dtype: "f32", data: alpha },
-        "attribute:example": { axes: "batch", shape: [rows.length], dtype: "i32", data: Int32Array.from(examples) },
+        "attribute:along": { axes: "batch", shape: [alpha.length], dtype: "f32", data: alpha },
+        ...feeds,
       },
     })) as Readonly<Record<string, Values>>;
     lists.forEach((list, v) => {
       for (const part of list)
         addChosen(estimates[v]!, scores[nameOf(sizes, part)]!, part, examples.slice(0, used), steps);
     });
-    done += used;
-    onProgress?.(done, n * steps);
   }
   const table = effectTable({
     source: fromRun(other),
@@ -132,11 +128,7 @@ const nameOf = (sizes: Parameters<typeof namedAxes>[0], part: Selection): string
   `${part.point} ${namedAxes(sizes, part).join(" ")}`;
 
 function lessThan(a: Values, b: Values): Values {
-  return {
-    ...a,
-    data: a.data.map((x, i) => x - b.data[i]!) as Values["data"],
-    axes: a.axes.replace(/^batch\b/, "example"),
-  };
+  return asTable({ ...a, data: a.data.map((x, i) => x - b.data[i]!) as Values["data"] });
 }
 
 /** Adds the scores that a selection chooses, one number an example. */
@@ -216,11 +208,5 @@ function tracedProgram(
 
 /** What changes at a point between the runs, as the value there has it. */
 function changeOf(point: string, value: Tensor, n: number): Tensor {
-  const sizes: Record<string, number> = { ...sizesOf(value), example: n };
-  const change = input(
-    `attribute:change:${point}`,
-    value.axes.replace(/^batch\b/, "example"),
-    sizes as never,
-  ) as Tensor;
-  return gather(change, input("attribute:example", "batch", { batch: sizes.batch! }, "i32"), "example" as never);
+  return tableInput(`attribute:change:${point}`, value.axes, sizesOf(value), n);
 }

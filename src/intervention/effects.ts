@@ -4,9 +4,10 @@
  */
 import type { NamedValues, Values } from "../engine/index.ts";
 import { type RunHook, type RunnableNetwork } from "../network/run.ts";
-import { add, and, axisNames, broadcast, gather, input, scalar, sizesOf, type Tensor, where } from "../tensor/index.ts";
-import { captured, expectAnswers, expectGoingOn, measured, measureOf, type WorkOptions } from "./capture.ts";
-import { batchesOf, countOf, DEFAULT_MEMORY, type Examples, pickedRun, pointSizes, rowsWithin } from "./examples.ts";
+import { add, and, axisNames, broadcast, input, scalar, sizesOf, type Tensor, where } from "../tensor/index.ts";
+import { captured, expectAnswers, measured, measureOf, type WorkOptions } from "./capture.ts";
+import { asTable, crossed, tableInput } from "./crossed.ts";
+import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "./examples.ts";
 import type { Metric } from "./metrics.ts";
 import { namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
 import type { Source, StandIn } from "./sources.ts";
@@ -35,7 +36,7 @@ export async function effectsOf(
   options: WorkOptions = {},
 ): Promise<Effects> {
   expectAnswers(metric, base);
-  const { signal, onProgress, memoryBytes = DEFAULT_MEMORY } = options;
+  const { onProgress, memoryBytes = DEFAULT_MEMORY } = options;
   const sizes = pointSizes(runnable, base.x);
   const lists = variants.map((variant) => selectionsOf(runnable, sizes, variant));
   const n = countOf(base);
@@ -53,30 +54,31 @@ export async function effectsOf(
     const start = starts.get(group);
     const program = programOf(runnable, lists[group[0]!]!, standIns, n, start, namedAxes.bind(undefined, sizes));
     const feeds: Record<string, Values> = {};
-    if (start !== undefined) feeds["patch:start"] = asExamples(streams[start]!);
+    if (start !== undefined) feeds["patch:start"] = asTable(streams[start]!);
     for (const { point } of lists[group[0]!]!) {
       const { values } = standIns[point]!;
-      if (values !== 0) feeds[`patch:stand-in:${point}`] = asExamples(values);
+      if (values !== 0) feeds[`patch:stand-in:${point}`] = asTable(values);
     }
-    for (const { rows, used } of batchesOf(group.length * n, most)) {
-      expectGoingOn(signal);
-      const examples = rows.map((row) => row % n);
-      const chosen = rows.map((row) => lists[group[Math.floor(row / n)]!]!);
-      const { x, ...rest } = pickedRun(base, examples);
+    const told = (here: number): void => onProgress?.(done + here, variants.length * n);
+    for (const batch of crossed(base, group.length, most, { ...options, onProgress: told })) {
+      const { x, ...rest } = batch.run;
+      const chosen = batch.variants.map((v) => group[v]!);
       const { measure } = await runnable.compute(x, measureOf(metric.readout), {
         ...rest,
         hooks: program,
         feeds: {
           ...feeds,
-          ...masksOf(chosen, sizes),
-          ...metric.feeds(examples),
-          "patch:example": { axes: "batch", shape: [rows.length], dtype: "i32", data: Int32Array.from(examples) },
+          ...masksOf(
+            chosen.map((v) => lists[v]!),
+            sizes,
+          ),
+          ...metric.feeds(batch.examples),
+          ...batch.feeds,
         },
       });
-      for (let i = 0; i < used; i++) changed[group[Math.floor(rows[i]! / n)]!]!.push(measure.data[i]!);
-      done += used;
-      onProgress?.(done, variants.length * n);
+      for (let i = 0; i < batch.used; i++) changed[chosen[i]!]!.push(measure.data[i]!);
     }
+    done += group.length * n;
   }
   return { baseline, changed };
 }
@@ -102,8 +104,6 @@ function startOf({ network }: RunnableNetwork, list: readonly Selection[]): stri
   const first = Math.min(...list.map(({ point }) => order.indexOf(point)));
   return order.slice(0, first + 1).findLast((name) => /^blocks\.[1-9]\d*\.hook_resid_pre$/.test(name));
 }
-
-const asExamples = (values: Values): Values => ({ ...values, axes: values.axes.replace(/^batch\b/, "example") });
 
 const PROGRAMS = new WeakMap<RunnableNetwork, Map<string, readonly RunHook[]>>();
 
@@ -131,17 +131,10 @@ function programOf(
   }));
   if (start !== undefined) {
     const point = start;
-    hooks.unshift({ point, replace: (value) => rowsOf("patch:start", value.axes, sizesOf(value), n) });
+    hooks.unshift({ point, replace: (value) => tableInput("patch:start", value.axes, sizesOf(value), n) });
   }
   programs.set(key, hooks);
   return hooks;
-}
-
-/** An input with a row for each example, as one row for each row of the batch. */
-function rowsOf(name: string, axes: string, sizes: Readonly<Record<string, number>>, n: number): Tensor {
-  const table = input(name, axes.replace(/^batch\b/, "example"), { ...sizes, example: n });
-  const example = input("patch:example", "batch", { batch: sizes.batch! }, "i32");
-  return gather(table, example, "example" as never);
 }
 
 function standInOf(point: string, { how, values }: StandIn, value: Tensor, n: number): Tensor {
@@ -149,7 +142,7 @@ function standInOf(point: string, { how, values }: StandIn, value: Tensor, n: nu
   const name = `patch:stand-in:${point}`;
   const sizes = sizesOf(value);
   const given = axisNames(values.axes).includes("batch")
-    ? rowsOf(name, values.axes, sizes, n)
+    ? tableInput(name, values.axes, sizes, n)
     : (input(name, values.axes, sizes) as Tensor);
   return how === "add" ? add(value, given) : given;
 }

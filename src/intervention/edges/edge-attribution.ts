@@ -10,7 +10,6 @@ import {
   add,
   axisSize,
   contract,
-  gather,
   gradients,
   input,
   mul,
@@ -22,8 +21,9 @@ import {
 } from "../../tensor/index.ts";
 import type { Question } from "../ablation.ts";
 import { attentionRegime, type AttentionRegime } from "../attention-regime.ts";
-import { captured, expectAnswers, expectGoingOn, measured } from "../capture.ts";
-import { batchesOf, countOf, DEFAULT_MEMORY, type Examples, pickedRun, pointSizes, rowsWithin } from "../examples.ts";
+import { captured, expectAnswers, measured } from "../capture.ts";
+import { crossed, tableInput } from "../crossed.ts";
+import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "../examples.ts";
 import { cutSource, type CutWith, type EdgeTable, edgeTable } from "./edge-effects.ts";
 import { type EdgeGraph, edgeGraph, type GraphOptions, senderAt, senderPoints } from "./graph.ts";
 import { stackOf, standInStack } from "./stack.ts";
@@ -54,7 +54,7 @@ export async function edgeAttribution(
 ): Promise<EdgeAttribution> {
   expectAnswers(metric, base);
   expectDifferentiable(metric);
-  const { signal, onProgress, memoryBytes = DEFAULT_MEMORY } = options;
+  const { memoryBytes = DEFAULT_MEMORY } = options;
   const graph = edgeGraph(runnable, splitEmbeddings === undefined ? {} : { splitEmbeddings });
   const points = senderPoints(graph);
   const source = cutSource(cut, base);
@@ -75,20 +75,17 @@ export async function edgeAttribution(
   });
   // A backward pass holds what the forward pass made.
   const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes / 4, metric.readsAll);
-  let done = 0;
-  for (const { rows, used } of batchesOf(n * steps, most)) {
-    expectGoingOn(signal);
-    const examples = rows.map((row) => row % n);
-    const { x, ...rest } = pickedRun(base, examples);
-    const alpha = Float64Array.from(rows, (row) => alphas[Math.floor(row / n)]!);
+  for (const { examples, variants: step, used, run, feeds } of crossed(base, steps, most, options)) {
+    const { x, ...rest } = run;
+    const alpha = Float64Array.from(step, (k) => alphas[k]!);
     const scores = (await runnable.compute(x, program.outputs, {
       ...rest,
       hooks: program.hooks,
       feeds: {
         ...metric.feeds(examples),
         "edges:change": change,
-        "edges:along": { axes: "batch", shape: [rows.length], dtype: "f32", data: alpha },
-        "edges:example": { axes: "batch", shape: [rows.length], dtype: "i32", data: Int32Array.from(examples) },
+        "edges:along": { axes: "batch", shape: [alpha.length], dtype: "f32", data: alpha },
+        ...feeds,
       },
     })) as Readonly<Record<string, Values>>;
     found.forEach(({ point, head, sender }, e) => {
@@ -98,8 +95,6 @@ export async function edgeAttribution(
         totals[e]![examples[i]!]! += data[(i * shape[1]! + sender) * heads + head]! / steps;
       }
     });
-    done += used;
-    onProgress?.(done, n * steps);
   }
   const method = steps === 1 ? "gradient (EAP)" : `gradient, mean over ${steps} steps between the inputs (EAP-IG)`;
   const perExample = totals.map((numbers) => Array.from(numbers));
@@ -136,9 +131,8 @@ function attributionProgram(graph: EdgeGraph, n: number, readout: Question["metr
 
 /** The change of each row of the batch, `batch pos sender d_model`. */
 function changeOf(graph: EdgeGraph, n: number, batch: number, pos: number): Tensor {
-  const sizes = { example: n, pos, sender: graph.senders.length, d_model: graph.network.config.dModel };
-  const change = input("edges:change", "example pos sender d_model", sizes) as Tensor;
-  return gather(change, input("edges:example", "batch", { batch }, "i32"), "example" as never);
+  const sizes = { batch, pos, sender: graph.senders.length, d_model: graph.network.config.dModel };
+  return tableInput("edges:change", "batch pos sender d_model", sizes, n);
 }
 
 /** The first sender's writings moved along the way, and every reading made a value of its own, so that gradients end there. */

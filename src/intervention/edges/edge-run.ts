@@ -5,9 +5,10 @@
  */
 import type { NamedValues, Values } from "../../engine/index.ts";
 import type { RunHook, RunnableNetwork } from "../../network/run.ts";
-import { add, contract, gather, input, neg, sizesOf, slice, sub, type Tensor } from "../../tensor/index.ts";
-import { expectGoingOn, measureOf, type WorkOptions } from "../capture.ts";
-import { batchesOf, countOf, DEFAULT_MEMORY, type Examples, pickedRun, pointSizes, rowsWithin } from "../examples.ts";
+import { add, contract, input, neg, sizesOf, slice, sub, type Tensor } from "../../tensor/index.ts";
+import { measureOf, type WorkOptions } from "../capture.ts";
+import { crossed, rowsOfExamples } from "../crossed.ts";
+import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "../examples.ts";
 import type { Metric } from "../metrics.ts";
 import { type Edge, type EdgeGraph, edgeName, type Receiver, senderAt, senderPoints } from "./graph.ts";
 import { SenderStack } from "./stack.ts";
@@ -55,8 +56,7 @@ function difference(standIn: Values | 0, seen: Tensor, graph: EdgeGraph, n: numb
   if (standIn === 0) return neg(seen);
   const sizes = { ...sizesOf(seen), example: n, sender: graph.senders.length };
   const given = input("edges:stand-in", standIn.axes, sizes as never) as Tensor;
-  const example = input("edges:example", "batch", { batch: sizesOf(seen).batch! }, "i32");
-  const rows = standIn.axes.startsWith("example ") ? gather(given, example, "example" as never) : given;
+  const rows = standIn.axes.startsWith("example ") ? rowsOfExamples(given, sizesOf(seen).batch!) : given;
   return sub(slice(rows, "sender", 0, sizesOf(seen).sender!), seen) as Tensor;
 }
 
@@ -118,35 +118,31 @@ export async function measuredWithout(
     readonly standIn: Values | 0;
     readonly metric: Metric;
   },
-  { signal, onProgress, memoryBytes = DEFAULT_MEMORY }: WorkOptions = {},
+  options: WorkOptions = {},
 ): Promise<number[][]> {
   const n = countOf(base);
   const hooks = cuttingHooks(graph, standIn, n);
   const found = new Map(graph.receivers.map((r) => [edgeName({ from: "", to: r.address, into: r.into }), r]));
   const changed: number[][] = cuts.map(() => []);
+  const { memoryBytes = DEFAULT_MEMORY } = options;
   const most = rowsWithin(pointSizes(runnable, base.x), memoryBytes, metric.readsAll);
-  let done = 0;
-  for (const { rows, used } of batchesOf(cuts.length * n, most)) {
-    expectGoingOn(signal);
-    const examples = rows.map((row) => row % n);
-    const { x, ...rest } = pickedRun(base, examples);
+  for (const batch of crossed(base, cuts.length, most, options)) {
+    const { x, ...rest } = batch.run;
     const { measure } = await runnable.compute(x, measureOf(metric.readout), {
       ...rest,
       hooks,
       feeds: {
         ...masksOf(
           graph,
-          rows.map((row) => cuts[Math.floor(row / n)]!),
+          batch.variants.map((v) => cuts[v]!),
           found,
         ),
-        ...metric.feeds(examples),
+        ...metric.feeds(batch.examples),
         ...(standIn !== 0 && { "edges:stand-in": standIn }),
-        "edges:example": { axes: "batch", shape: [rows.length], dtype: "i32", data: Int32Array.from(examples) },
+        ...batch.feeds,
       },
     });
-    for (let i = 0; i < used; i++) changed[Math.floor(rows[i]! / n)]!.push(measure.data[i]!);
-    done += used;
-    onProgress?.(done, cuts.length * n);
+    for (let i = 0; i < batch.used; i++) changed[batch.variants[i]!]!.push(measure.data[i]!);
   }
   return changed;
 }

@@ -7,8 +7,9 @@ import type { Values } from "../../engine/index.ts";
 import { MechanistError } from "../../error.ts";
 import type { RunnableNetwork } from "../../network/run.ts";
 import type { Question } from "../ablation.ts";
-import { captured, expectAnswers, expectGoingOn, measured } from "../capture.ts";
-import { batchesOf, countOf, DEFAULT_MEMORY, expectAlike, pickedRun, pointSizes, rowsWithin } from "../examples.ts";
+import { captured, expectAnswers, measured } from "../capture.ts";
+import { asTable, crossed } from "../crossed.ts";
+import { countOf, DEFAULT_MEMORY, expectAlike, pointSizes, rowsWithin } from "../examples.ts";
 import { type Contrast, runsOf } from "../patching.ts";
 import { fromRun } from "../sources.ts";
 import { type EffectRow, type EffectTable, effectTable } from "../table.ts";
@@ -75,7 +76,7 @@ export async function pathPatch(
   const { base, source: other } = runsOf(contrast);
   expectAlike("path patching", base, other);
   expectAnswers(metric, base);
-  const { signal, onProgress, memoryBytes = DEFAULT_MEMORY } = options;
+  const { memoryBytes = DEFAULT_MEMORY } = options;
   const graph = edgeGraph(runnable, splitEmbeddings === undefined ? {} : { splitEmbeddings });
   const reading = receiversOf(graph, receivers);
   const lists = senders === "each" ? everySender(graph, reading) : senders;
@@ -103,25 +104,20 @@ export async function pathPatch(
     padded: base.padding !== undefined,
   });
   const changed: number[][] = lists.map(() => []);
-  let done = 0;
-  for (const { rows, used } of batchesOf(lists.length * n, rowsWithin(sizes, memoryBytes, metric.readsAll))) {
-    expectGoingOn(signal);
-    const examples = rows.map((row) => row % n);
-    const chosen = rows.map((row) => lists[Math.floor(row / n)]!);
-    const { x, ...rest } = pickedRun(base, examples);
+  for (const batch of crossed(base, lists.length, rowsWithin(sizes, memoryBytes, metric.readsAll), options)) {
+    const chosen = batch.variants.map((v) => lists[v]!);
+    const { x, ...rest } = batch.run;
     const { measure } = await runnable.compute(x, program, {
       ...rest,
       feeds: {
-        ...metric.feeds(examples),
-        ...Object.fromEntries(points.map((point) => [`path:${point}`, asExamples(kept[point]!)])),
+        ...metric.feeds(batch.examples),
+        ...Object.fromEntries(points.map((point) => [`path:${point}`, asTable(kept[point]!)])),
         "path:change": change,
         "path:senders": maskOf(graph, chosen, pos),
-        "path:example": { axes: "batch", shape: [rows.length], dtype: "i32", data: Int32Array.from(examples) },
+        ...batch.feeds,
       },
     });
-    for (let i = 0; i < used; i++) changed[Math.floor(rows[i]! / n)]!.push(measure.data[i]!);
-    done += used;
-    onProgress?.(done, lists.length * n);
+    for (let i = 0; i < batch.used; i++) changed[batch.variants[i]!]!.push(measure.data[i]!);
   }
   const table = effectTable({
     source: fromRun(other),
@@ -143,8 +139,6 @@ export async function pathPatch(
     rows: table.rows.map(({ selections: _, ...row }, i) => ({ ...row, senders: lists[i]! })),
   };
 }
-
-const asExamples = (values: Values): Values => ({ ...values, axes: values.axes.replace(/^batch\b/, "example") });
 
 function receiversOf(graph: EdgeGraph, receivers: readonly PathReceiver[]): Receiver[] {
   if (receivers.length === 0) throw new MechanistError("BadArgument", "path patching: expected receivers, got none");

@@ -6,7 +6,6 @@ import {
   constant,
   contract,
   div,
-  gather,
   greater,
   input,
   mean,
@@ -18,6 +17,7 @@ import {
   type Tensors,
   where,
 } from "../../tensor/index.ts";
+import { tableInput } from "../crossed.ts";
 import type { Readout } from "../metrics.ts";
 import type { EdgeGraph, Receiver } from "./graph.ts";
 
@@ -100,7 +100,7 @@ function traced(
     const batch = axisSize(x, "batch");
     const padding = padded ? (input("padding", "batch", { batch }, "i32") as Tensor<"batch">) : undefined;
     const rows = (point: string, axes: string, sizes: Readonly<Record<string, number>>): Tensor =>
-      rowsOf(`path:${point}`, axes, { ...sizes, batch }, n);
+      tableInput(`path:${point}`, axes, { ...sizes, batch }, n);
     const output = graph.network.forward(
       weights,
       x,
@@ -179,12 +179,7 @@ function normalizedBy(graph: EdgeGraph, weights: Tensors, name: string, change: 
 function changeOf(graph: EdgeGraph, n: number, sizes: Readonly<Record<string, number>>, sees: number): Tensor {
   const sender = graph.senders.length;
   const { batch, pos } = sizes as { batch: number; pos: number };
-  const all = rowsOf("path:change", "batch pos sender d_model", { ...sizes, sender }, n);
+  const all = tableInput("path:change", "batch pos sender d_model", { ...sizes, sender }, n);
   const senders = input("path:senders", "batch pos sender", { batch, pos, sender }) as Tensor;
   return contract(slice(all, "sender", 0, sees), slice(senders, "sender", 0, sees), "batch pos d_model");
-}
-
-function rowsOf(name: string, axes: string, sizes: Readonly<Record<string, number>>, n: number): Tensor {
-  const table = input(name, axes.replace(/^batch\b/, "example"), { ...sizes, example: n } as never) as Tensor;
-  return gather(table, input("path:example", "batch", { batch: sizes.batch! }, "i32"), "example" as never);
 }
