@@ -27,7 +27,7 @@ import {
 } from "../../tensor/index.ts";
 import type { Coder } from "../activation/coder.ts";
 import type { Fitting } from "./fitting.ts";
-import { directionBits, type LinearShape, magnitudes, written } from "./linear-coder.ts";
+import { directionBits, type LinearShape, writesDirections } from "./linear-coder.ts";
 import { chunksOf, type SampledRows } from "./sample.ts";
 
 export interface Clusters {
@@ -200,19 +200,14 @@ export function centreValues({ point, width, count }: LinearShape, centres: Floa
 }
 
 /** The code: the nearest cluster's component carries 1, or the length of the row along it, and all others nothing. A component costs its centre. */
-export function clusterCoder({ point, width, count }: LinearShape, spherical: boolean): Coder {
-  const centres = (tensors: Readonly<Record<string, Tensor>>): Tensor<"C m d_out"> =>
-    tensors[`${point}.W_dec`] as Tensor<"C m d_out">;
+export function clusterCoder(shape: LinearShape, spherical: boolean): Coder {
+  const { point, width, count } = shape;
   return {
-    site: { name: point, dIn: width, dOut: width },
-    reads: [point],
-    writes: [point],
-    count,
-    rank: 1,
+    ...writesDirections(shape),
     bits: directionBits(width),
     encode: (tensors, read) => {
       const x = reshape(read[point]!, "row d_in", { row: sizesOf(read[point]!).batch!, d_in: width });
-      const table = reshape(centres(tensors), "C d_in", { C: count, d_in: width });
+      const table = reshape(tensors[`${point}.W_dec`]!, "C d_in", { C: count, d_in: width });
       const all = scores(x, table, spherical);
       const batch = sizesOf(x).row!;
       const chosen = broadcast(indexOfLargest(all), "C row", { C: count, row: batch });
@@ -227,7 +222,5 @@ export function clusterCoder({ point, width, count }: LinearShape, spherical: bo
       const own = spherical ? mul(isChosen, relu(along)) : isChosen;
       return reshape(own, "C m batch", { C: count, m: 1, batch });
     },
-    decode: (tensors, carried) => written(carried, centres(tensors)),
-    magnitudes: (tensors, carried) => magnitudes(carried, centres(tensors)),
   };
 }

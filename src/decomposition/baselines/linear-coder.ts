@@ -89,35 +89,44 @@ export function linearValues(
   };
 }
 
-/** The code. `bits` are those of one component. */
-export function linearCoder(shape: LinearShape, bits: number): Coder {
+/** What all codes have that read and write one point and whose components write along `W_dec`, whatever they are found by. */
+export function writesDirections(shape: LinearShape): Omit<Coder, "bits" | "encode" | "bias"> {
   const { point, width, count } = shape;
-  const bias = (tensors: Tensors): Tensor<"d_in"> => tensors[`${point}.b`] as Tensor<"d_in">;
+  const W_dec = (tensors: Tensors): Tensor<"C m d_out"> => tensors[`${point}.W_dec`] as Tensor<"C m d_out">;
   return {
     site: { name: point, dIn: width, dOut: width },
     reads: [point],
     writes: [point],
     count,
     rank: rankOf(shape),
+    decode: (tensors, carried) => written(carried, W_dec(tensors)),
+    magnitudes: (tensors, carried) => magnitudes(carried, W_dec(tensors)),
+  };
+}
+
+/** The code. `bits` are those of one component. */
+export function linearCoder(shape: LinearShape, bits: number): Coder {
+  const { point, width } = shape;
+  const bias = (tensors: Tensors): Tensor<"d_in"> => tensors[`${point}.b`] as Tensor<"d_in">;
+  return {
+    ...writesDirections(shape),
     bits,
     encode: (tensors, read: Reading) => {
       const W_enc = tensors[`${point}.W_enc`] as Tensor<"d_in C m">;
       const z = einsum("batch d_in, d_in C m -> C m batch", sub(read[point]!, bias(tensors)), W_enc);
       return shape.offset ? add(z, tensors[`${point}.b_enc`] as Tensor<"C m">) : z;
     },
-    decode: (tensors, carried) => written(carried, tensors[`${point}.W_dec`] as Tensor<"C m d_out">),
     bias: (tensors) => reshape(bias(tensors), "d_out", { d_out: width }),
-    magnitudes: (tensors, carried) => magnitudes(carried, tensors[`${point}.W_dec`] as Tensor<"C m d_out">),
   };
 }
 
 /** What components that carry so much write together. */
-export function written(carried: Tensor<"C m batch">, W_dec: Tensor<"C m d_out">): Tensor<"batch d_out"> {
+function written(carried: Tensor<"C m batch">, W_dec: Tensor<"C m d_out">): Tensor<"batch d_out"> {
   return einsum("C m batch, C m d_out -> batch d_out", carried, W_dec);
 }
 
 /** The length of what each component writes: `|z| ‖W_dec‖` at rank one, else that of the sum over its directions. */
-export function magnitudes(carried: Tensor<"C m batch">, W_dec: Tensor<"C m d_out">): Tensor<"C batch"> {
+function magnitudes(carried: Tensor<"C m batch">, W_dec: Tensor<"C m d_out">): Tensor<"C batch"> {
   const { C, m, batch } = sizesOf(carried) as { C: number; m: number; batch: number };
   if (m === 1) {
     const own = reshape(carried, "C batch", { C, batch });

@@ -30,7 +30,7 @@ import {
 import type { Coder } from "../activation/coder.ts";
 import type { Fitting } from "./fitting.ts";
 import { dense, product, symmetricEigen, transposed } from "./linear-algebra.ts";
-import { directionBits, type LinearShape, magnitudes, written } from "./linear-coder.ts";
+import { directionBits, type LinearShape, writesDirections } from "./linear-coder.ts";
 import type { SampledRows } from "./sample.ts";
 
 export interface NonNegativeFactors {
@@ -134,13 +134,10 @@ export function partValues({ point, width, count }: LinearShape, parts: Float32A
 }
 
 /** The code; a component costs what it writes. */
-export function partCoder({ point, width, count }: LinearShape, codeSteps: number): Coder {
+export function partCoder(shape: LinearShape, codeSteps: number): Coder {
+  const { point, width, count } = shape;
   return {
-    site: { name: point, dIn: width, dOut: width },
-    reads: [point],
-    writes: [point],
-    count,
-    rank: 1,
+    ...writesDirections(shape),
     bits: directionBits(width),
     encode: (tensors, read) => {
       const x = read[point]!;
@@ -149,8 +146,6 @@ export function partCoder({ point, width, count }: LinearShape, codeSteps: numbe
       const z = coded(x, D, tensors[`${point}.step`] as Tensor<"">, codeSteps);
       return reshape(z, "C m batch", { C: count, m: 1, batch });
     },
-    decode: (tensors, carried) => written(carried, tensors[`${point}.W_dec`] as Tensor<"C m d_out">),
-    magnitudes: (tensors, carried) => magnitudes(carried, tensors[`${point}.W_dec`] as Tensor<"C m d_out">),
   };
 }
 
