@@ -118,60 +118,59 @@ function expectOneEach(
   }
 }
 
-/** The logit of the answer less the logit of another token, in logits (nats). */
-export function logitDifference(what: Answered & { readonly against: readonly number[] }): Metric {
-  const { answer, against, position = "last" } = what;
-  expectOneEach("logit difference", answer, [against, position]);
+/** A metric that reads the logits at one position of each example, and of them that of its answer. */
+function answerMetric(
+  what: Pick<Metric, "name" | "unit" | "meaning" | "differentiable">,
+  { answer, against, position = "last" }: Answered & { readonly against?: readonly number[] },
+  of: (logits: Tensor) => Tensor,
+): Metric {
+  expectOneEach(what.name, answer, against === undefined ? [position] : [against, position]);
   return {
-    name: "logit difference",
-    unit: "logits",
-    meaning: "the logit of the answer less that of the other token; larger favours the answer",
+    ...what,
     n: answer.length,
-    differentiable: true,
     readsAll: position !== "last",
-    readout: readoutOf("logit difference", position, (logits) =>
-      sub(logitOf(logits, "answer"), logitOf(logits, "against")),
-    ),
+    readout: readoutOf(what.name, position, of),
     feeds: (rows) => ({
       "metric:answer": whole(answer, rows),
-      "metric:against": whole(against, rows),
+      ...(against !== undefined && { "metric:against": whole(against, rows) }),
       ...positionFeeds(position, rows),
     }),
   };
 }
 
+/** The logit of the answer less the logit of another token, in logits (nats). */
+export function logitDifference(what: Answered & { readonly against: readonly number[] }): Metric {
+  const told = {
+    name: "logit difference",
+    unit: "logits",
+    meaning: "the logit of the answer less that of the other token; larger favours the answer",
+    differentiable: true,
+  };
+  return answerMetric(told, what, (logits) => sub(logitOf(logits, "answer"), logitOf(logits, "against")));
+}
+
 /** The logarithm of the answer's probability, in nats. */
-export function logProbability({ answer, position = "last" }: Answered): Metric {
-  expectOneEach("log probability", answer, [position]);
-  return {
+export function logProbability(what: Answered): Metric {
+  const told = {
     name: "log probability",
     unit: "nats",
     meaning: "the logarithm of the probability of the answer; larger favours the answer",
-    n: answer.length,
     differentiable: true,
-    readsAll: position !== "last",
-    readout: readoutOf("log probability", position, (logits) =>
-      logitOf(logSoftmax(logits, classAxis(logits)), "answer"),
-    ),
-    feeds: (rows) => ({ "metric:answer": whole(answer, rows), ...positionFeeds(position, rows) }),
   };
+  return answerMetric(told, what, (logits) => logitOf(logSoftmax(logits, classAxis(logits)), "answer"));
 }
 
 /** 1 where no logit is larger than the answer's, else 0; a tie counts as right. */
-export function answerAccuracy({ answer, position = "last" }: Answered): Metric {
-  expectOneEach("accuracy", answer, [position]);
-  return {
+export function answerAccuracy(what: Answered): Metric {
+  const told = {
     name: "accuracy",
     unit: "fraction of examples",
     meaning: "whether the answer's logit is the largest; larger is better",
-    n: answer.length,
     differentiable: false,
-    readsAll: position !== "last",
-    readout: readoutOf("accuracy", position, (logits) =>
-      cast(greaterEqual(logitOf(logits, "answer"), max(logits, classAxis(logits)) as Tensor) as Tensor, "f32"),
-    ),
-    feeds: (rows) => ({ "metric:answer": whole(answer, rows), ...positionFeeds(position, rows) }),
   };
+  return answerMetric(told, what, (logits) =>
+    cast(greaterEqual(logitOf(logits, "answer"), max(logits, classAxis(logits)) as Tensor) as Tensor, "f32"),
+  );
 }
 
 /** The mean cross-entropy of each next token in a row, in nats; tokens before and right after padding do not count. */
