@@ -5,9 +5,9 @@ import type { WorkOptions } from "./capture.ts";
 import { effectsOf } from "./effects.ts";
 import type { Examples } from "./examples.ts";
 import type { Metric } from "./metrics.ts";
-import { listOf, type Variant } from "./selection.ts";
+import type { Variant } from "./selection.ts";
 import { meanOf, noiseLike, resampleFrom, type Source, zeros } from "./sources.ts";
-import { effectTable, type EffectTable } from "./table.ts";
+import type { EffectTable } from "./table.ts";
 
 /** What is put in the place of what is taken away; the table of results says it again. */
 export type Ablation =
@@ -42,16 +42,7 @@ export async function ablate(
   }: Question & { readonly variants: readonly Variant[]; readonly ablation: Ablation },
 ): Promise<EffectTable> {
   const source = sourceOf(ablation, base);
-  const { baseline, changed } = await effectsOf(runnable, { base, variants, source, metric }, options);
-  return effectTable({
-    source,
-    examples: base.name,
-    metric,
-    baseline,
-    changed,
-    variants: variants.map(listOf),
-    ...(key !== undefined && { key }),
-  });
+  return effectsOf(runnable, { base, variants, source, metric, key }, options);
 }
 
 /** Where an ablation's stand-ins come from. */

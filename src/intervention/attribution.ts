@@ -18,7 +18,7 @@ import type { Readout } from "./metrics.ts";
 import { type Contrast, runsOf } from "./patching.ts";
 import { namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
 import { fromRun } from "./sources.ts";
-import { cellsOf, type SweepRow } from "./sweeps.ts";
+import { cellsOf, type SweepRow, withCells } from "./sweeps.ts";
 import { type EffectRow, effectTable, type EffectTable } from "./table.ts";
 
 /** Estimates, in the form of the effects that they estimate. */
@@ -101,7 +101,7 @@ export async function attribute(
     target,
     direction: contrast.direction,
     variants: lists,
-    ...(key !== undefined && { key }),
+    key,
   });
   const method = steps === 1 ? "gradient" : `gradient, mean over ${steps} steps between the inputs`;
   return { ...table, method, regime: await attentionRegime(runnable, base, options) };
@@ -116,7 +116,7 @@ export async function attributionSweep(
   const cells = cellsOf(runnable, pointSizes(runnable, contrast.clean.x), sweep);
   const variants = cells.map(({ selection }) => selection);
   const table = await attribute(runnable, contrast, { ...question, variants });
-  return { ...table, rows: table.rows.map((row, i) => ({ ...row, ...cells[i]!.cell })) };
+  return withCells(table, cells);
 }
 
 interface Wanted extends Selection {

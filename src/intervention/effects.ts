@@ -9,17 +9,11 @@ import { captured, expectAnswers, measured, measureOf, type WorkOptions } from "
 import { asTable, crossed, tableInput } from "./crossed.ts";
 import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "./examples.ts";
 import type { Metric } from "./metrics.ts";
-import { namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
+import { listOf, namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
 import type { Source, StandIn } from "./sources.ts";
+import { effectTable, type EffectTable, type Tabled } from "./table.ts";
 
-export interface Effects {
-  /** The metric of each example without intervention. */
-  readonly baseline: readonly number[];
-  /** For each variant, the metric of each example with it. */
-  readonly changed: readonly (readonly number[])[];
-}
-
-/** Runs every variant on every example. */
+/** Runs every variant on every example, and tables what that changes. */
 export async function effectsOf(
   runnable: RunnableNetwork,
   {
@@ -27,14 +21,15 @@ export async function effectsOf(
     variants,
     source,
     metric,
-  }: {
+    ...told
+  }: Tabled & {
     readonly base: Examples;
     readonly variants: readonly Variant[];
     readonly source: Source;
     readonly metric: Metric;
   },
   options: WorkOptions = {},
-): Promise<Effects> {
+): Promise<EffectTable> {
   expectAnswers(metric, base);
   const { onProgress, memoryBytes = DEFAULT_MEMORY } = options;
   const sizes = pointSizes(runnable, base.x);
@@ -59,8 +54,8 @@ export async function effectsOf(
       const { values } = standIns[point]!;
       if (values !== 0) feeds[`patch:stand-in:${point}`] = asTable(values);
     }
-    const told = (here: number): void => onProgress?.(done + here, variants.length * n);
-    for (const batch of crossed(base, group.length, most, { ...options, onProgress: told })) {
+    const progress = (here: number): void => onProgress?.(done + here, variants.length * n);
+    for (const batch of crossed(base, group.length, most, { ...options, onProgress: progress })) {
       const { x, ...rest } = batch.run;
       const chosen = batch.variants.map((v) => group[v]!);
       const { measure } = await runnable.compute(x, measureOf(metric.readout), {
@@ -80,7 +75,15 @@ export async function effectsOf(
     }
     done += group.length * n;
   }
-  return { baseline, changed };
+  return effectTable({
+    source,
+    examples: base.name,
+    metric,
+    baseline,
+    changed,
+    variants: variants.map(listOf),
+    ...told,
+  });
 }
 
 /** Indices of the lists that need the same program, in the order they are met. */

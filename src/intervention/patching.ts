@@ -7,9 +7,9 @@ import type { Question } from "./ablation.ts";
 import { measured } from "./capture.ts";
 import { effectsOf } from "./effects.ts";
 import { type Examples, expectAlike } from "./examples.ts";
-import { listOf, type Variant } from "./selection.ts";
+import type { Variant } from "./selection.ts";
 import { fromRun } from "./sources.ts";
-import { type Direction, effectTable, type EffectTable } from "./table.ts";
+import type { Direction, EffectTable } from "./table.ts";
 
 /** Two runs, row for row, and which way values go. */
 export interface Contrast {
@@ -33,16 +33,6 @@ export async function patch(
   expectAlike("activation patching", base, other);
   const source = fromRun(other);
   const target = await measured(runnable, other, metric, options);
-  const { baseline, changed } = await effectsOf(runnable, { base, variants, source, metric }, options);
-  return effectTable({
-    source,
-    examples: base.name,
-    metric,
-    baseline,
-    changed,
-    target,
-    direction: contrast.direction,
-    variants: variants.map(listOf),
-    ...(key !== undefined && { key }),
-  });
+  const { direction } = contrast;
+  return effectsOf(runnable, { base, variants, source, metric, target, direction, key }, options);
 }

@@ -4,9 +4,9 @@ import type { RunnableNetwork } from "../network/run.ts";
 import type { Question } from "./ablation.ts";
 import { effectsOf } from "./effects.ts";
 import type { Examples } from "./examples.ts";
-import { listOf, type Variant } from "./selection.ts";
+import type { Variant } from "./selection.ts";
 import { steering } from "./sources.ts";
-import { type EffectRow, effectTable, type EffectTable } from "./table.ts";
+import type { EffectRow, EffectTable } from "./table.ts";
 
 export interface SteeringRow extends EffectRow {
   readonly coefficient: number;
@@ -32,16 +32,7 @@ export async function steer(
   const tables: EffectTable<SteeringRow>[] = [];
   for (const coefficient of coefficients) {
     const source = steering(vector, coefficient);
-    const { baseline, changed } = await effectsOf(runnable, { base, variants: [variant], source, metric }, options);
-    const table = effectTable({
-      source,
-      examples: base.name,
-      metric,
-      baseline,
-      changed,
-      variants: [listOf(variant)],
-      ...(key !== undefined && { key }),
-    });
+    const table = await effectsOf(runnable, { base, variants: [variant], source, metric, key }, options);
     tables.push({ ...table, rows: table.rows.map((row) => ({ ...row, coefficient })) });
   }
   const rows = tables.flatMap((table) => table.rows);

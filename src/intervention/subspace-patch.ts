@@ -16,7 +16,7 @@ import { effectsOf } from "./effects.ts";
 import { expectAlike } from "./examples.ts";
 import { type Contrast, runsOf } from "./patching.ts";
 import { fromRun, type Source } from "./sources.ts";
-import { type EffectRow, effectTable, type EffectTable } from "./table.ts";
+import type { EffectRow, EffectTable } from "./table.ts";
 
 /** `whole`: along the direction; `read`: along what downstream reads of it; `unread`: along the rest. */
 export type DirectionPart = "whole" | "read" | "unread";
@@ -76,19 +76,8 @@ export async function subspacePatch(
       description: `the value of the run on ${other.name} along ${DESCRIBED[part]}`,
       standIns: async () => ({ [point]: { how: "replace", values: exchangedAlong(own, others, vector) } }),
     };
-    const variants = [{ point }];
-    const { baseline, changed } = await effectsOf(runnable, { base, variants, source, metric }, options);
-    const table = effectTable({
-      source,
-      examples: base.name,
-      metric,
-      baseline,
-      changed,
-      target,
-      direction: contrast.direction,
-      variants: variants.map((variant) => [variant]),
-      ...(key !== undefined && { key }),
-    });
+    const what = { base, variants: [{ point }], source, metric, target, direction: contrast.direction, key };
+    const table = await effectsOf(runnable, what, options);
     tables.push({ ...table, rows: table.rows.map((row) => ({ ...row, part, length: lengthOf(vector) })) });
   }
   const rows = tables.flatMap((table) => table.rows);

@@ -130,6 +130,10 @@ export async function ablationSweep(
   return withCells(await ablate(runnable, base, { ...question, variants }), cells);
 }
 
-function withCells(table: EffectTable, cells: readonly { readonly cell: Cell }[]): EffectTable<SweepRow> {
+/** A table whose rows say which cell of the sweep they are. */
+export function withCells<T extends EffectTable>(
+  table: T,
+  cells: readonly { readonly cell: Cell }[],
+): Omit<T, "rows"> & { readonly rows: SweepRow[] } {
   return { ...table, rows: table.rows.map((row, i) => ({ ...row, ...cells[i]!.cell })) };
 }

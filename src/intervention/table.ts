@@ -46,19 +46,27 @@ export const INTERVAL_METHOD: string = `95 %, of the mean over examples, by ${RE
 /** Where draws for intervals come from unless a caller says otherwise. */
 export const INTERVAL_KEY: Key = foldIn(keyFromSeed(0), "bootstrap");
 
-/** One table from what was measured. */
-export function effectTable(what: {
-  readonly source: Source;
-  readonly examples: string;
-  readonly metric: Metric;
-  readonly baseline: readonly number[];
-  readonly changed: readonly (readonly number[])[];
-  readonly variants: readonly (readonly Selection[])[];
+/** What a table is told beside what was measured. */
+export interface Tabled {
+  /** Of a patch. */
   readonly direction?: Direction;
-  /** The metric of each example in the run that values are taken from. */
+  /** Of a patch: the metric of each example in the run that values are taken from. */
   readonly target?: readonly number[];
-  readonly key?: Key;
-}): EffectTable {
+  /** Where the draws of intervals come from. */
+  readonly key?: Key | undefined;
+}
+
+/** One table from what was measured. */
+export function effectTable(
+  what: Tabled & {
+    readonly source: Source;
+    readonly examples: string;
+    readonly metric: Metric;
+    readonly baseline: readonly number[];
+    readonly changed: readonly (readonly number[])[];
+    readonly variants: readonly (readonly Selection[])[];
+  },
+): EffectTable {
   const { source, metric, baseline, target } = what;
   const n = baseline.length;
   const intervalOf = bootstrap(what.key ?? INTERVAL_KEY, n);

@@ -274,7 +274,9 @@ describe("attribution", () => {
       const chosen = estimates.rows.filter((_, i) => i % 5 === 2);
       const variants = chosen.map((row) => row.selections);
       const changedBy = async (part: number) =>
-        (await effectsOf(runnable, { base: clean, variants, metric, source: partly(part) })).changed;
+        (await effectsOf(runnable, { base: clean, variants, metric, source: partly(part) })).rows.map(
+          (row) => row.perExample,
+        );
       const [up, down] = [await changedBy(1e-4), await changedBy(-1e-4)];
       chosen.forEach(({ perExample }, v) =>
         perExample.forEach((x, e) => expect((up[v]![e]! - down[v]![e]!) / 2e-4).toBeCloseTo(x, 5)),

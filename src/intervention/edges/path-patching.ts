@@ -128,7 +128,7 @@ export async function pathPatch(
     target,
     direction: contrast.direction,
     variants: lists.map(() => []),
-    ...(key !== undefined && { key }),
+    key,
   });
   return {
     ...table,
