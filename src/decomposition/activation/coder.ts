@@ -6,7 +6,16 @@
  * A dictionary is one, and so are neurons, heads, principal components, a transcoder, a crosscoder.
  */
 import type { Network, Site } from "../../network/network.ts";
-import { axisNames, axisSize, reshape, sizesOf, type Tensor, type Tensors } from "../../tensor/index.ts";
+import {
+  axisNames,
+  axisSize,
+  reshape,
+  sizesOf,
+  sum,
+  type Tensor,
+  type Tensors,
+  transpose,
+} from "../../tensor/index.ts";
 
 /** What is read at each hook point, one row an example and position: `batch d_in`. */
 export type Reading = Readonly<Record<string, Tensor<"batch d_in">>>;
@@ -51,6 +60,17 @@ function rowSizes(value: Tensor): { readonly batch: number; readonly d_in: numbe
   const sizes = { batch: 1, d_in: 1 };
   for (const axis of axisNames(value.axes)) sizes[ROWS.has(axis) ? "batch" : "d_in"] *= axisSize(value, axis);
   return sizes;
+}
+
+/** Latents of a row as what components of rank one carry. */
+export function asCarried(latents: Tensor<"batch C">): Tensor<"C m batch"> {
+  const own = transpose(latents, "C batch");
+  return reshape(own, "C m batch", { ...sizesOf(own), m: 1 });
+}
+
+/** What components of rank one carry, one latent each. */
+export function latentsOf(carried: Tensor<"C m batch">): Tensor<"C batch"> {
+  return sum(carried, "m") as Tensor<"C batch">;
 }
 
 /** Whether all that a code reads is there before it first writes: what else is replaced on the way then shows in what it reads. */

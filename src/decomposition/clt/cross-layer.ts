@@ -5,22 +5,8 @@
  *     z_l = σ(x_l W_enc,l + b_enc,l)      MLP_m ≈ Σ_{l ≤ m} z_l W_dec,l→m + b_dec,m
  */
 import type { WeightSpec } from "../../network/network.ts";
-import {
-  add,
-  axisSize,
-  einsum,
-  mul,
-  reshape,
-  sizesOf,
-  slice,
-  sqrt,
-  square,
-  sum,
-  type Tensor,
-  type Tensors,
-  transpose,
-} from "../../tensor/index.ts";
-import type { Coder } from "../activation/coder.ts";
+import { add, einsum, mul, select, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { asCarried, type Coder, latentsOf } from "../activation/coder.ts";
 import { encode } from "../dictionary/encode.ts";
 import type { Dictionary } from "../dictionary/dictionary.ts";
 
@@ -70,9 +56,7 @@ export function crossLayerAt(tensors: Tensors, site: string): CrossLayer {
 
 /** What is written so many layers later: `C d_out`. */
 export function decoderTo(W_dec: Tensor<"C layer d_out">, ahead: number): Tensor<"C d_out"> {
-  const part = slice(W_dec, "layer", ahead, ahead + 1);
-  const { C, d_out } = sizesOf(part) as Readonly<Record<string, number>>;
-  return reshape(part, "C d_out", { C: C!, d_out: d_out! });
+  return select(W_dec, "layer", ahead);
 }
 
 /** The length of all that a latent of 1 writes, its decoders put end to end (Ameisen et al. 2025). `C`. */
@@ -81,7 +65,6 @@ export function crossLayerLengths(W_dec: Tensor<"C layer d_out">): Tensor<"C"> {
 }
 
 const BITS = 32;
-const flat = (carried: Tensor<"C m batch">): Tensor<"C batch"> => sum(carried, "m") as Tensor<"C batch">;
 
 /** A code that is one layer of a cross-layer transcoder. */
 export interface CrossLayerCoder extends Coder {
@@ -102,14 +85,13 @@ export function crossLayerCoder(shape: CrossLayerShape): CrossLayerCoder {
     encode: (tensors, read) => {
       // A layer encodes as a dictionary does; only what is written differs.
       const z = encode(code, read[reads]!, crossLayerAt(tensors, name) as unknown as Dictionary);
-      const own = transpose(z, "C batch");
-      return reshape(own, "C m batch", { C, m: 1, batch: axisSize(own, "batch") });
+      return asCarried(z);
     },
     decode: (tensors, carried, point) => {
       const { W_dec } = crossLayerAt(tensors, name);
-      return einsum("C batch, C d_out -> batch d_out", flat(carried), decoderTo(W_dec, writes.indexOf(point)));
+      return einsum("C batch, C d_out -> batch d_out", latentsOf(carried), decoderTo(W_dec, writes.indexOf(point)));
     },
     bias: (tensors, _, point) => (point === writes[0] ? crossLayerAt(tensors, name).b_dec : undefined),
-    magnitudes: (tensors, carried) => mul(flat(carried), crossLayerLengths(crossLayerAt(tensors, name).W_dec)),
+    magnitudes: (tensors, carried) => mul(latentsOf(carried), crossLayerLengths(crossLayerAt(tensors, name).W_dec)),
   };
 }

@@ -5,24 +5,8 @@
  *     z = ReLU(Σ_p x_p W_enc,p + b_enc)      x_p ≈ z W_dec,p + b_dec,p
  */
 import type { WeightSpec } from "../../network/network.ts";
-import {
-  add,
-  axisSize,
-  einsum,
-  mul,
-  relabel,
-  relu,
-  reshape,
-  sizesOf,
-  slice,
-  sqrt,
-  square,
-  sum,
-  type Tensor,
-  type Tensors,
-  transpose,
-} from "../../tensor/index.ts";
-import type { Coder } from "../activation/coder.ts";
+import { add, einsum, mul, relu, select, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
+import { asCarried, type Coder, latentsOf } from "../activation/coder.ts";
 
 /** Its size, and where it acts. */
 export interface CrosscoderShape {
@@ -61,19 +45,12 @@ export function crosscoderAt(tensors: Tensors, site: string): Crosscoder {
   };
 }
 
-/** One point of what runs over points. */
-function atPoint<A extends string>(x: Tensor, point: number, axes: A): Tensor<A> {
-  const part = slice(x, "point" as never, point, point + 1);
-  const { point: _, ...sizes } = sizesOf(part) as Readonly<Record<string, number>>;
-  return reshape(part, axes, sizes as never);
-}
-
 /** The latents of rows of each point, in the points' order. */
 export function crosscoderLatents(
   { W_enc, b_enc }: Crosscoder,
   rows: readonly Tensor<"batch d_in">[],
 ): Tensor<"batch C"> {
-  const read = rows.map((x, p) => einsum("batch d_in, d_in C -> batch C", x, atPoint(W_enc, p, "d_in C")));
+  const read = rows.map((x, p) => einsum("batch d_in, d_in C -> batch C", x, select(W_enc, "point", p)));
   return relu(
     add(
       read.reduce((total, part) => add(total, part)),
@@ -88,8 +65,8 @@ export function crosscoderOutput(
   z: Tensor<"batch C">,
   point: number,
 ): Tensor<"batch d_out"> {
-  const written = einsum("batch C, C d_out -> batch d_out", z, atPoint(W_dec, point, "C d_out"));
-  return add(written, atPoint(b_dec, point, "d_out"));
+  const written = einsum("batch C, C d_out -> batch d_out", z, select(W_dec, "point", point));
+  return add(written, select(b_dec, "point", point));
 }
 
 /** `Σ_p ‖W_dec,c,p‖`: what a latent of 1 writes at all points together, each point's by its length. `C`. */
@@ -102,7 +79,6 @@ const BITS = 32;
 /** The crosscoder of a site, whose weights are among the tensors it is given. */
 export function crosscoderCoder(shape: CrosscoderShape): Coder {
   const { site: name, points, width, C } = shape;
-  const flat = (carried: Tensor<"C m batch">): Tensor<"C batch"> => sum(carried, "m") as Tensor<"C batch">;
   return {
     site: { name, dIn: width * points.length, dOut: width * points.length },
     reads: points,
@@ -115,20 +91,22 @@ export function crosscoderCoder(shape: CrosscoderShape): Coder {
         crosscoderAt(tensors, name),
         points.map((point) => read[point]!),
       );
-      const own = transpose(z, "C batch");
-      return reshape(own, "C m batch", { C, m: 1, batch: axisSize(own, "batch") });
+      return asCarried(z);
     },
     decode: (tensors, carried, point) => {
       const { W_dec } = crosscoderAt(tensors, name);
-      return einsum("C batch, C d_out -> batch d_out", flat(carried), atPoint(W_dec, points.indexOf(point), "C d_out"));
+      return einsum(
+        "C batch, C d_out -> batch d_out",
+        latentsOf(carried),
+        select(W_dec, "point", points.indexOf(point)),
+      );
     },
-    bias: (tensors, _, point) =>
-      relabel(atPoint(crosscoderAt(tensors, name).b_dec, points.indexOf(point), "d_out"), "d_out"),
+    bias: (tensors, _, point) => select(crosscoderAt(tensors, name).b_dec, "point", points.indexOf(point)),
     // Over all points at once: the length of what is written at each of them, put end to end.
     magnitudes: (tensors, carried) => {
       const { W_dec } = crosscoderAt(tensors, name);
       const squared = sum(sum(square(W_dec), "d_out"), "point") as Tensor<"C">;
-      return mul(flat(carried), sqrt(add(squared, 1e-30)));
+      return mul(latentsOf(carried), sqrt(add(squared, 1e-30)));
     },
   };
 }

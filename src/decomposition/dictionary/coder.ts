@@ -1,18 +1,7 @@
 /** A finished dictionary as a code: what it reads at hook points becomes latents, and latents are written. */
 import type { Site } from "../../network/network.ts";
-import {
-  add,
-  axisSize,
-  broadcast,
-  einsum,
-  mul,
-  reshape,
-  sizesOf,
-  sum,
-  type Tensor,
-  transpose,
-} from "../../tensor/index.ts";
-import type { Coder } from "../activation/coder.ts";
+import { add, axisSize, broadcast, einsum, mul, type Tensor } from "../../tensor/index.ts";
+import { asCarried, type Coder, latentsOf } from "../activation/coder.ts";
 import { dictionaryAt, type DictionaryShape } from "./dictionary.ts";
 import { encode } from "./encode.ts";
 import { decoderNorms } from "./losses.ts";
@@ -54,12 +43,11 @@ export function dictionaryCoder(dictionary: CoderOptions): DictionaryCoder {
       const x = read[reads]!;
       const units = rowUnits(x, normalization);
       const z = encode(code, (units?.rows ?? x) as Tensor<"batch d_in">, dictionaryAt(tensors, name), k);
-      const own = transpose(units === undefined ? z : mul(z, units.length), "C batch");
-      return reshape(own, "C m batch", { ...sizesOf(own), m: 1 });
+      return asCarried(units === undefined ? z : mul(z, units.length));
     },
     decode: (tensors, carried) => {
       const { W_dec } = dictionaryAt(tensors, name);
-      return einsum("C batch, C d_out -> batch d_out", flat(carried), W_dec);
+      return einsum("C batch, C d_out -> batch d_out", latentsOf(carried), W_dec);
     },
     bias: (tensors, read) => {
       const { b_dec, W_skip } = dictionaryAt(tensors, name);
@@ -71,8 +59,6 @@ export function dictionaryCoder(dictionary: CoderOptions): DictionaryCoder {
       const own = units?.centre === undefined ? scaled : add(scaled, units.centre);
       return W_skip === undefined ? own : add(einsum("batch d_in, d_in d_out -> batch d_out", x, W_skip), own);
     },
-    magnitudes: (tensors, carried) => mul(flat(carried), decoderNorms(dictionaryAt(tensors, name).W_dec)),
+    magnitudes: (tensors, carried) => mul(latentsOf(carried), decoderNorms(dictionaryAt(tensors, name).W_dec)),
   };
 }
-
-const flat = (carried: Tensor<"C m batch">): Tensor<"C batch"> => sum(carried, "m") as Tensor<"C batch">;
