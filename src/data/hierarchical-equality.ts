@@ -4,7 +4,19 @@
  * two equalities as variables between input and label. Drawn by a traced program of uniform draws.
  */
 import { MechanistError } from "../error.ts";
-import { cast, concat, equal, less, reshape, slice, sub, type Tensor, uniform, where } from "../tensor/index.ts";
+import {
+  cast,
+  concat,
+  equal,
+  less,
+  reshape,
+  select,
+  slice,
+  sub,
+  type Tensor,
+  uniform,
+  where,
+} from "../tensor/index.ts";
 
 /** The variables of the causal model: whether a = b, whether c = d. */
 export const EQUALITIES = ["left", "right"] as const;
@@ -40,7 +52,7 @@ export function equalityExamples(name: string, { batch, dimensions }: EqualityOp
   const objects = sub(uniform(`${name}/objects`, "batch object d_object", sizes), 0.5);
   const truths = less(uniform(`${name}/equalities`, "batch side", { batch, side: 2 }), 0.5);
   const object = (i: number): Tensor<"batch object d_object"> => slice(objects, "object", i, i + 1);
-  const side = (i: number): Tensor<"batch"> => reshape(slice(truths, "side", i, i + 1), "batch", { batch });
+  const side = (i: number): Tensor<"batch"> => select(truths, "side", i);
   const [left, right] = [side(0), side(1)];
   const four = concat(
     [object(0), where(left, object(0), object(1)), object(2), where(right, object(2), object(3))],

@@ -8,7 +8,7 @@ import {
   div,
   mul,
   reshape,
-  slice,
+  select,
   square,
   sub,
   sum,
@@ -26,7 +26,7 @@ export function orthonormalFrame(reflections: Tensor): Tensor<"d k"> {
   const eye = Array.from({ length: d * k }, (_, i) => (Math.floor(i / k) === i % k ? 1 : 0));
   let frame: Tensor = constant("d k", { d, k }, eye);
   for (let i = k - 1; i >= 0; i--) {
-    const v = reshape(slice(reflections, "k", i, i + 1), "d", { d });
+    const v: Tensor = select(reflections, "k", i);
     const along = contract(v, frame, "k");
     const scaled = mul(div(along, sum(square(v), "d") as Tensor), 2);
     frame = sub(frame, contract(v, scaled, "d k"));

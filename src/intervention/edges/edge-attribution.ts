@@ -13,7 +13,7 @@ import {
   gradients,
   input,
   mul,
-  reshape,
+  select,
   sizesOf,
   slice,
   sum,
@@ -142,10 +142,10 @@ function interpolatingHooks(graph: EdgeGraph, n: number): readonly RunHook[] {
   const along = moved.map(({ points }, sender): RunHook => ({
     point: points[0]!,
     replace: (value) => {
-      const { batch, pos, d_model } = sizesOf(value) as { batch: number; pos: number; d_model: number };
-      const change = slice(changeOf(graph, n, batch, pos), "sender", sender, sender + 1);
+      const { batch, pos } = sizesOf(value) as { batch: number; pos: number };
+      const change = select(changeOf(graph, n, batch, pos), "sender", sender) as Tensor;
       const alpha = input("edges:along", "batch", { batch });
-      return add(value, mul(reshape(change, "batch pos d_model", { batch, pos, d_model }), alpha as Tensor) as Tensor);
+      return add(value, mul(change, alpha as Tensor) as Tensor);
     },
   }));
   const reading = receivingPoints(graph).map((point): RunHook => ({ point, replace: (value) => mul(value, 1) }));

@@ -15,6 +15,7 @@ import {
   mul,
   reshape,
   sizesOf,
+  select,
   slice,
   stopGradient,
   sub,
@@ -105,7 +106,7 @@ function byBlocks(
     return concat([reshape(errors, "batch value", { batch: end - start, value: 1 }), slopes], "value");
   });
   const all = concat(blocks, "batch");
-  const errors = reshape(slice(all, "value", 0, 1), "batch", { batch: rows });
+  const errors = select(all, "value", 0) as Tensor;
   const slopes = slice(all, "value", 1, width + 1);
   // Each number of a row stands for its share of the row's divergence, and gets the slope that was found for it.
   const shares = broadcast(mul(errors, 1 / width), own.axes, { batch: rows, value: width });
