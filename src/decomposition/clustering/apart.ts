@@ -6,6 +6,7 @@
  * least of this formula over all pairs whatever: should the latter's pair fire together after all, the former is lower still. And among
  * clusters of one rank only the rarest can be in the cheapest pair, so that pairs of ranks are compared, not pairs of clusters.
  */
+import { Heap } from "./heap.ts";
 import type { LiveClusters } from "./live-clusters.ts";
 
 /** Two clusters, the one made earlier first, with what merging them costs in the pair's part of ΔL. */
@@ -19,7 +20,7 @@ export class ApartPairs {
   readonly #clusters: LiveClusters;
   readonly #alpha: number;
   /** By rank, clusters in a heap, the rarest on top; those that are gone are dropped when they come up. */
-  readonly #byRank = new Map<number, number[]>();
+  readonly #byRank = new Map<number, Heap>();
 
   constructor(clusters: LiveClusters, alpha: number) {
     this.#clusters = clusters;
@@ -30,9 +31,9 @@ export class ApartPairs {
   /** Takes note of a new cluster. */
   add(id: number): void {
     const rank = this.#clusters.rank[id]!;
-    const heap = this.#byRank.get(rank) ?? [];
+    const heap = this.#byRank.get(rank) ?? new Heap((x, y) => this.#rarer(x, y));
     this.#byRank.set(rank, heap);
-    this.#push(heap, id);
+    heap.push(id);
   }
 
   /** The cheapest pair by the formula; ties go to the pair made earlier. Needs two clusters. */
@@ -45,8 +46,8 @@ export class ApartPairs {
         continue;
       }
       const second = this.#pop(heap);
-      if (second !== undefined) this.#push(heap, second);
-      this.#push(heap, first);
+      if (second !== undefined) heap.push(second);
+      heap.push(first);
       heads.push({ rank, first, second });
     }
     let best: CostedPair | undefined;
@@ -69,9 +70,9 @@ export class ApartPairs {
       if (first === undefined) continue;
       const own = first === id;
       const other = own ? this.#pop(heap) : first;
-      if (own) this.#push(heap, first);
+      if (own) heap.push(first);
       if (other === undefined) continue;
-      this.#push(heap, (first = other));
+      heap.push((first = other));
       const pair = this.#costed(id, first);
       if (best === undefined || comesBefore(pair, best)) best = pair;
     }
@@ -89,39 +90,12 @@ export class ApartPairs {
     return count[x]! < count[y]! || (count[x] === count[y] && x < y);
   }
 
-  #push(heap: number[], id: number): void {
-    let at = heap.push(id) - 1;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      if (!this.#rarer(id, heap[above]!)) break;
-      heap[at] = heap[above]!;
-      at = above;
-    }
-    heap[at] = id;
-  }
-
   /** The rarest that is still there, taken out. */
-  #pop(heap: number[]): number | undefined {
+  #pop(heap: Heap): number | undefined {
     for (;;) {
-      const top = heap[0];
-      const last = heap.pop();
-      if (top === undefined || last === undefined) return undefined;
-      if (heap.length > 0) this.#sink(heap, last);
-      if (this.#clusters.alive[top] === 1) return top;
+      const top = heap.pop();
+      if (top === undefined || this.#clusters.alive[top] === 1) return top;
     }
-  }
-
-  #sink(heap: number[], id: number): void {
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= heap.length) break;
-      if (below + 1 < heap.length && this.#rarer(heap[below + 1]!, heap[below]!)) below++;
-      if (!this.#rarer(heap[below]!, id)) break;
-      heap[at] = heap[below]!;
-      at = below;
-    }
-    heap[at] = id;
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import { ApartPairs, comesBefore, type CostedPair } from "./apart.ts";
 import { pairPart } from "./cost.ts";
+import { Heap } from "./heap.ts";
 import type { LiveClusters } from "./live-clusters.ts";
 import type { Merger } from "./merger.ts";
 import type { Pace } from "./pace.ts";
@@ -24,7 +25,7 @@ export class Greedy implements Merger {
   readonly #others: Float64Array;
   /** With how many clusters there were it was last looked at. */
   readonly #seen: Int32Array;
-  readonly #heap: number[] = [];
+  readonly #heap = new Heap((x, y) => this.#before(x, y));
 
   constructor(clusters: LiveClusters, alpha: number) {
     const size = clusters.count.length;
@@ -42,7 +43,7 @@ export class Greedy implements Merger {
     const merges = this.#clusters.count.length / 2 - this.#clusters.k;
     for (const id of this.#clusters.ids()) {
       this.#look(id);
-      if (this.#part[id]! < Infinity) this.#push(id);
+      if (this.#part[id]! < Infinity) this.#heap.push(id);
       if (pace.due) await pace.turn(merges);
     }
   }
@@ -52,10 +53,10 @@ export class Greedy implements Merger {
     const index = Math.log2(this.#clusters.k - 1);
     const heap = this.#heap;
     for (;;) {
-      const top = heap[0];
+      const { top } = heap;
       if (top === undefined) return apart;
       if (this.#clusters.alive[top] === 0) {
-        this.#dropTop();
+        heap.pop();
         continue;
       }
       const pair = { a: this.#partner[top]!, b: top, part: this.#part[top]! };
@@ -63,15 +64,15 @@ export class Greedy implements Merger {
       if (comesBefore(apart, pair)) return apart;
       if (this.#seen[top] === this.#clusters.k) return pair;
       this.#refresh(top, index);
-      if (this.#part[top] === Infinity) this.#dropTop();
-      else this.#sink(top);
+      if (this.#part[top] === Infinity) heap.pop();
+      else heap.settle();
     }
   }
 
   merged(id: number): void {
     this.#apart.add(id);
     this.#look(id);
-    if (this.#part[id]! < Infinity) this.#push(id);
+    if (this.#part[id]! < Infinity) this.#heap.push(id);
   }
 
   /** A cluster's cheapest pair as it is now. The one it had is still the cheapest if it is cheaper than the others ever were. */
@@ -116,37 +117,5 @@ export class Greedy implements Merger {
     if (part[x] !== part[y]) return part[x]! < part[y]!;
     const partner = this.#partner;
     return partner[x] === partner[y] ? x < y : partner[x]! < partner[y]!;
-  }
-
-  #push(id: number): void {
-    const heap = this.#heap;
-    let at = heap.push(id) - 1;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      if (!this.#before(id, heap[above]!)) break;
-      heap[at] = heap[above]!;
-      at = above;
-    }
-    heap[at] = id;
-  }
-
-  #dropTop(): void {
-    const last = this.#heap.pop()!;
-    if (this.#heap.length > 0) this.#sink(last);
-  }
-
-  /** Puts a cluster on top and lets it sink to its place. */
-  #sink(id: number): void {
-    const heap = this.#heap;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= heap.length) break;
-      if (below + 1 < heap.length && this.#before(heap[below + 1]!, heap[below]!)) below++;
-      if (!this.#before(heap[below]!, id)) break;
-      heap[at] = heap[below]!;
-      at = below;
-    }
-    heap[at] = id;
   }
 }
