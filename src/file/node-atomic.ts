@@ -15,21 +15,12 @@ export const TEMPORARY = ".tmp";
  * @throws `DiskFailure` when the disk is full or refuses; the temporary file is removed, the old content stays
  */
 export async function writeAtomic(path: string, content: Uint8Array | string, files: Files = promises): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}${TEMPORARY}`);
-  try {
-    const handle = await files.open(temporary, "w");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await files.rename(temporary, path);
-    await syncFolder(dirname(path), files);
-  } catch (cause) {
-    await files.rm(temporary, { force: true }).catch(() => undefined);
-    throw diskFailure(path, cause);
-  }
+  await replaced(
+    path,
+    files,
+    (temporary) => files.open(temporary, "w"),
+    (handle) => handle.writeFile(content),
+  );
 }
 
 /** Bytes that stand in for those of a file from a place on. */
@@ -44,27 +35,42 @@ export interface Patch {
  * @throws `DiskFailure` as `writeAtomic`
  */
 export async function copyAtomic(from: string, to: string, patches: readonly Patch[] = []): Promise<void> {
-  const temporary = join(dirname(to), `.${basename(to)}.${process.pid}${TEMPORARY}`);
-  try {
+  const copied = async (temporary: string): Promise<promises.FileHandle> => {
     await promises.copyFile(from, temporary);
     // What was read-only stays so for others, and is written here.
     await promises.chmod(temporary, 0o644);
-    const handle = await promises.open(temporary, "r+");
-    try {
-      for (const { start, bytes } of patches) {
-        for (let done = 0; done < bytes.length;) {
-          done += (await handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
-        }
+    return promises.open(temporary, "r+");
+  };
+  await replaced(to, promises, copied, async (handle) => {
+    for (const { start, bytes } of patches) {
+      for (let done = 0; done < bytes.length;) {
+        done += (await handle.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
       }
+    }
+  });
+}
+
+/** Puts a temporary file, opened and written as told, in the place of a file. */
+async function replaced(
+  path: string,
+  files: Files,
+  opened: (temporary: string) => Promise<promises.FileHandle>,
+  write: (handle: promises.FileHandle) => Promise<void>,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}${TEMPORARY}`);
+  try {
+    const handle = await opened(temporary);
+    try {
+      await write(handle);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await promises.rename(temporary, to);
-    await syncFolder(dirname(to), promises);
+    await files.rename(temporary, path);
+    await syncFolder(dirname(path), files);
   } catch (cause) {
-    await promises.rm(temporary, { force: true }).catch(() => undefined);
-    throw diskFailure(to, cause);
+    await files.rm(temporary, { force: true }).catch(() => undefined);
+    throw diskFailure(path, cause);
   }
 }
 
