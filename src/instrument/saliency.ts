@@ -19,6 +19,7 @@ import {
 } from "../intervention/examples.ts";
 import { expectDifferentiable } from "../intervention/interpolation.ts";
 import type { Metric } from "../intervention/metrics.ts";
+import { Programs } from "../intervention/programs.ts";
 import type { RunHook, RunnableNetwork, Traced } from "../network/run.ts";
 import { gradients, input, sizesOf, sum, type Tensor } from "../tensor/index.ts";
 import type { Finding } from "./finding.ts";
@@ -149,23 +150,17 @@ interface SaliencyProgram {
   readonly outputs: (traced: Traced) => Record<"output" | "gradient", Tensor>;
 }
 
-const PROGRAMS = new WeakMap<Metric["readout"], Map<string, SaliencyProgram>>();
+const PROGRAMS = new Programs<Metric["readout"], SaliencyProgram>();
 
 /** One program for a point and a readout: the value at the point is fed, so that it may lie anywhere between the baseline and its own. */
 function programOf(point: string, { readout }: Metric): SaliencyProgram {
-  const byPoint = PROGRAMS.get(readout) ?? new Map<string, SaliencyProgram>();
-  PROGRAMS.set(readout, byPoint);
-  const known = byPoint.get(point);
-  if (known !== undefined) return known;
   const fed = (value: Tensor): Tensor => input(VALUE, value.axes, sizesOf(value) as never) as Tensor;
-  const made: SaliencyProgram = {
+  return PROGRAMS.of(readout, point, () => ({
     hooks: point === INPUT ? [] : [{ point, replace: fed }],
     outputs: ({ output, at, x }) => {
       const value = readout(output);
       const [gradient] = gradients(sum(value) as Tensor, [at[point] ?? x]);
       return { output: value, gradient: gradient! };
     },
-  };
-  byPoint.set(point, made);
-  return made;
+  }));
 }

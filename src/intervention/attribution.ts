@@ -16,6 +16,7 @@ import { countOf, DEFAULT_MEMORY, expectAlike, pointSizes, rowsWithin } from "./
 import { expectDifferentiable, stepsAlong } from "./interpolation.ts";
 import type { Readout } from "./metrics.ts";
 import { type Contrast, runsOf } from "./patching.ts";
+import { Programs, readoutId } from "./programs.ts";
 import { namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
 import { fromRun } from "./sources.ts";
 import { cellsOf, type SweepRow, withCells } from "./sweeps.ts";
@@ -155,7 +156,7 @@ interface AttributionProgram {
   readonly outputs: (traced: Traced) => Readonly<Record<string, Tensor>>;
 }
 
-const PROGRAMS = new WeakMap<RunnableNetwork, WeakMap<Readout, Map<string, AttributionProgram>>>();
+const PROGRAMS = new Programs<RunnableNetwork, AttributionProgram>();
 
 function programOf(
   runnable: RunnableNetwork,
@@ -164,14 +165,8 @@ function programOf(
   n: number,
   readout: Readout,
 ): AttributionProgram {
-  const byReadout = PROGRAMS.get(runnable) ?? new WeakMap<Readout, Map<string, AttributionProgram>>();
-  PROGRAMS.set(runnable, byReadout);
-  const known = byReadout.get(readout) ?? new Map<string, AttributionProgram>();
-  byReadout.set(readout, known);
-  const key = `${n} ${moved.join()} ${wanted.map(([name]) => name).join("; ")}`;
-  const program = known.get(key) ?? tracedProgram(wanted, moved, n, readout);
-  known.set(key, program);
-  return program;
+  const key = `${readoutId(readout)} ${n} ${moved.join()} ${wanted.map(([name]) => name).join("; ")}`;
+  return PROGRAMS.of(runnable, key, () => tracedProgram(wanted, moved, n, readout));
 }
 
 function tracedProgram(

@@ -9,6 +9,7 @@ import { captured, expectAnswers, measured, measureOf, type WorkOptions } from "
 import { asTable, crossed, tableInput } from "./crossed.ts";
 import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "./examples.ts";
 import type { Metric } from "./metrics.ts";
+import { Programs } from "./programs.ts";
 import { listOf, namedAxes, type Selection, selectionsOf, type Variant } from "./selection.ts";
 import type { Source, StandIn } from "./sources.ts";
 import { effectTable, type EffectTable, type Tabled } from "./table.ts";
@@ -108,7 +109,7 @@ function startOf({ network }: RunnableNetwork, list: readonly Selection[]): stri
   return order.slice(0, first + 1).findLast((name) => /^blocks\.[1-9]\d*\.hook_resid_pre$/.test(name));
 }
 
-const PROGRAMS = new WeakMap<RunnableNetwork, Map<string, readonly RunHook[]>>();
+const PROGRAMS = new Programs<RunnableNetwork, readonly RunHook[]>();
 
 /** The hooks that replace what masks say; the same ones for the same question, so that it is compiled once. */
 function programOf(
@@ -119,25 +120,23 @@ function programOf(
   start: string | undefined,
   axesOf: (part: Selection) => readonly string[],
 ): readonly RunHook[] {
-  const programs = PROGRAMS.get(runnable) ?? new Map<string, readonly RunHook[]>();
-  PROGRAMS.set(runnable, programs);
   const described = list.map((part) => {
     const { how, values } = standIns[part.point]!;
     return `${part.point}[${axesOf(part).join()}] ${how} ${values === 0 ? 0 : values.axes}`;
   });
   const key = `${n} examples from ${start ?? "the input"}: ${described.join("; ")}`;
-  const known = programs.get(key);
-  if (known !== undefined) return known;
-  const hooks: RunHook[] = list.map((part) => ({
-    point: part.point,
-    replace: (value) => masked(part.point, axesOf(part), value, standInOf(part.point, standIns[part.point]!, value, n)),
-  }));
-  if (start !== undefined) {
-    const point = start;
-    hooks.unshift({ point, replace: (value) => tableInput("patch:start", value.axes, sizesOf(value), n) });
-  }
-  programs.set(key, hooks);
-  return hooks;
+  return PROGRAMS.of(runnable, key, () => {
+    const hooks: RunHook[] = list.map((part) => ({
+      point: part.point,
+      replace: (value) =>
+        masked(part.point, axesOf(part), value, standInOf(part.point, standIns[part.point]!, value, n)),
+    }));
+    if (start !== undefined) {
+      const point = start;
+      hooks.unshift({ point, replace: (value) => tableInput("patch:start", value.axes, sizesOf(value), n) });
+    }
+    return hooks;
+  });
 }
 
 function standInOf(point: string, { how, values }: StandIn, value: Tensor, n: number): Tensor {

@@ -28,6 +28,7 @@ import { cutSource, type CutWith, type EdgeTable, edgeTable } from "./edge-effec
 import { type EdgeGraph, edgeGraph, type GraphOptions, senderAt, senderPoints } from "./graph.ts";
 import { stackOf, standInStack } from "./stack.ts";
 import { expectDifferentiable, stepsAlong } from "../interpolation.ts";
+import { Programs, readoutId } from "../programs.ts";
 
 export interface EdgeAttribution extends EdgeTable {
   /** How decided attention is where the gradient is taken. */
@@ -114,19 +115,13 @@ interface AttributionProgram {
   readonly outputs: (traced: Traced) => Readonly<Record<string, Tensor>>;
 }
 
-const PROGRAMS = new WeakMap<EdgeGraph, Map<string, AttributionProgram>>();
-const READOUT_IDS = new WeakMap<object, number>();
-let lastReadout = 0;
+const PROGRAMS = new Programs<EdgeGraph, AttributionProgram>();
 
 function attributionProgram(graph: EdgeGraph, n: number, readout: Question["metric"]["readout"]): AttributionProgram {
-  const known = PROGRAMS.get(graph) ?? new Map<string, AttributionProgram>();
-  PROGRAMS.set(graph, known);
-  const id = READOUT_IDS.get(readout) ?? ++lastReadout;
-  READOUT_IDS.set(readout, id);
-  const key = `${n} ${id}`;
-  const program = known.get(key) ?? { hooks: interpolatingHooks(graph, n), outputs: scoresOf(graph, n, readout) };
-  known.set(key, program);
-  return program;
+  return PROGRAMS.of(graph, `${n} ${readoutId(readout)}`, () => ({
+    hooks: interpolatingHooks(graph, n),
+    outputs: scoresOf(graph, n, readout),
+  }));
 }
 
 /** The change of each row of the batch, `batch pos sender d_model`. */

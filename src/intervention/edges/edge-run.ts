@@ -10,19 +10,15 @@ import { measureOf, type WorkOptions } from "../capture.ts";
 import { crossed, rowsOfExamples } from "../crossed.ts";
 import { countOf, DEFAULT_MEMORY, type Examples, pointSizes, rowsWithin } from "../examples.ts";
 import type { Metric } from "../metrics.ts";
+import { Programs } from "../programs.ts";
 import { type Edge, type EdgeGraph, edgeName, type Receiver, senderAt, senderPoints } from "./graph.ts";
 import { SenderStack } from "./stack.ts";
 
-const HOOKS = new WeakMap<EdgeGraph, Map<string, readonly RunHook[]>>();
+const HOOKS = new Programs<EdgeGraph, readonly RunHook[]>();
 
 /** The hooks that cut what masks say; the same ones for the same kind of question. */
 function cuttingHooks(graph: EdgeGraph, standIn: Values | 0, n: number): readonly RunHook[] {
-  const known = HOOKS.get(graph) ?? new Map<string, readonly RunHook[]>();
-  HOOKS.set(graph, known);
-  const key = `${n} ${standIn === 0 ? 0 : standIn.axes}`;
-  const hooks = known.get(key) ?? made();
-  known.set(key, hooks);
-  return hooks;
+  return HOOKS.of(graph, `${n} ${standIn === 0 ? 0 : standIn.axes}`, made);
 
   function made(): readonly RunHook[] {
     const written = new SenderStack(graph);

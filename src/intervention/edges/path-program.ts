@@ -19,6 +19,7 @@ import {
 } from "../../tensor/index.ts";
 import { tableInput } from "../crossed.ts";
 import type { Readout } from "../metrics.ts";
+import { Programs, readoutId } from "../programs.ts";
 import type { EdgeGraph, Receiver } from "./graph.ts";
 
 /** Whether a receiver's norm divides by the size of its new input, or by that of the unchanged run. */
@@ -65,9 +66,7 @@ function startOf(graph: EdgeGraph, reading: readonly Receiver[]): string | undef
   return blocks.map((block) => `${block}.hook_resid_pre`).sort((a, b) => order.indexOf(a) - order.indexOf(b))[0];
 }
 
-const PROGRAMS = new WeakMap<RunnableNetwork, Map<string, (traced: Traced) => { measure: Tensor }>>();
-const READOUTS = new WeakMap<Readout, number>();
-let lastReadout = 0;
+const PROGRAMS = new Programs<RunnableNetwork, (traced: Traced) => { measure: Tensor }>();
 
 /** What a run computes; the same function for the same question, so that it is compiled once. */
 export function pathProgram(
@@ -76,15 +75,9 @@ export function pathProgram(
   question: PathQuestion,
 ): (traced: Traced) => { measure: Tensor } {
   const { reading, norms, readout, n, padded } = question;
-  const known = PROGRAMS.get(runnable) ?? new Map<string, (traced: Traced) => { measure: Tensor }>();
-  PROGRAMS.set(runnable, known);
-  const id = READOUTS.get(readout) ?? ++lastReadout;
-  READOUTS.set(readout, id);
   const receivers = reading.map(({ address, into }) => `${address} ${into}`).join();
-  const key = `${receivers} | ${norms} ${id} ${n} ${padded} ${graph.senders.length}`;
-  const program = known.get(key) ?? traced(runnable, graph, question);
-  known.set(key, program);
-  return program;
+  const key = `${receivers} | ${norms} ${readoutId(readout)} ${n} ${padded} ${graph.senders.length}`;
+  return PROGRAMS.of(runnable, key, () => traced(runnable, graph, question));
 }
 
 function traced(
