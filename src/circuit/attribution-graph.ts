@@ -17,7 +17,7 @@ import { grouped } from "./grouped.ts";
 import { chosenNodes, type NodeOptions } from "./nodes.ts";
 import { cutRun } from "./masked-run.ts";
 import { numbersPerExample, observe, type ObserveOptions, type Observed } from "./observed.ts";
-import { prepare, type WorkOptions } from "./program.ts";
+import { prefixed, prepare, type WorkOptions } from "./program.ts";
 import { maskFeeds, type RankOneDecomposition, repeated, sharedMasks, inputLike, writeNorms } from "./subject.ts";
 import { chosenActivation, chosenOutput, contribution } from "./targets.ts";
 
@@ -128,9 +128,6 @@ function targetProgram(
     }),
   );
 }
-
-const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(tensors).map(([name, t]) => [`${prefix}/${name}`, t]));
 
 function feedsFor(
   subject: RankOneDecomposition,

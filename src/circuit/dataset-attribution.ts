@@ -27,7 +27,7 @@ import {
 import type { EditData } from "./edit-effects.ts";
 import { grouped } from "./grouped.ts";
 import { cutRun } from "./masked-run.ts";
-import { prepare, type WorkOptions } from "./program.ts";
+import { prefixed, prepare, type WorkOptions } from "./program.ts";
 import { componentCount, hasPositions, type RankOneDecomposition, siteOf, writeNorms } from "./subject.ts";
 import { chosenActivation, chosenOutput } from "./targets.ts";
 
@@ -132,9 +132,6 @@ function expectTarget(subject: RankOneDecomposition, x: Tensor, site: string, co
   const wanted = isOutput ? "an output" : "a component";
   throw new MechanistError("BadArgument", `${site}: expected ${wanted} from 0 to ${count - 1}, got ${component}`);
 }
-
-const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(tensors).map(([name, t]) => [`${prefix}/${name}`, t]));
 
 /** Sums of what every source adds to one target of a site on a batch, and of the target and its square. */
 function targetProgram(subject: RankOneDecomposition, like: Tensor, site: string): Readonly<Record<string, Tensor>> {

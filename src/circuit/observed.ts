@@ -3,7 +3,7 @@ import { divergence } from "../decomposition/parameter/losses/reconstruction.ts"
 import type { NamedValues, Values } from "../engine/index.ts";
 import { axisNames, sizesOf, type Tensors } from "../tensor/index.ts";
 import { cutRun } from "./masked-run.ts";
-import { computed, type ProgramOptions } from "./program.ts";
+import { computed, prefixed, type ProgramOptions } from "./program.ts";
 import {
   componentCount,
   expectOne,
@@ -51,16 +51,14 @@ export async function observe(
   const traced = inputLike(x, 1);
   const run = cutRun(subject, traced, sharedMasks(subject, 1, positions), { remainder });
   const own = subject.network.forward(subject.tensors, traced);
-  const named = (prefix: string, tensors: Tensors): Tensors =>
-    Object.fromEntries(Object.entries(tensors).map(([site, t]) => [`${prefix}/${site}`, t]));
   const found: NamedValues = await computed(
     {
       output: run.output,
       own,
       divergence: divergence(subject.network, run.output, own),
-      ...named("inner", run.inner),
-      ...named("passed", run.passed),
-      ...named("remainder", run.remainder),
+      ...prefixed("inner", run.inner),
+      ...prefixed("passed", run.passed),
+      ...prefixed("remainder", run.remainder),
     },
     { ...subject.values, ...maskFeeds(importances), x },
     options,

@@ -15,6 +15,11 @@ export interface WorkOptions extends ProgramOptions {
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
+/** Outputs under a name of their own, `prefix/name`, so that those of several kinds fit in one program. */
+export function prefixed(prefix: string, outputs: Outputs): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [`${prefix}/${name}`, output]));
+}
+
 /** Compiles a program, or keeps it for the arbiter. */
 export async function prepare<O extends Outputs>(
   outputs: O,
