@@ -1,5 +1,5 @@
 /** Files under Node, read a range at a time. */
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MechanistError } from "../error.ts";
 import { byteSource, type ByteSource, type SourceFolder } from "./bytes.ts";
@@ -13,6 +13,11 @@ export async function fileSource(path: string): Promise<ByteSource> {
   const source = await openIfThere(path);
   if (source === undefined) throw new MechanistError("MissingFile", `${path}: expected a file, got none`);
   return source;
+}
+
+/** How long a file is, in bytes; 0 when there is none yet. */
+export async function sizeOfFile(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
 /** A folder's files. Only names directly in it are opened. */

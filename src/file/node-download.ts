@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { MechanistError } from "../error.ts";
 import { diskFailure } from "./node-atomic.ts";
+import { sizeOfFile } from "./node-bytes.ts";
 
 /** What a file must be: git's own checksum for small files, sha256 for those in large file storage. */
 export interface Expected {
@@ -78,7 +79,7 @@ export async function download(
       return whole.sha256;
     }
     await patiently(url, fetching, async (progressed) => {
-      let have = await sizeOf(partial);
+      let have = await sizeOfFile(partial);
       if (have > bytes) have = await removed(partial);
       if (have === bytes && bytes > 0) return;
       await append(url, partial, have, bytes, fetching, (now) => {
@@ -107,13 +108,9 @@ function partialOf(path: string): string {
   return `${path}.partial`;
 }
 
-async function sizeOf(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.size ?? 0;
-}
-
 /** How much of a file is here, whole or in part. */
 export async function bytesHere(path: string): Promise<number> {
-  return (await sizeOf(path)) || sizeOf(partialOf(path));
+  return (await sizeOfFile(path)) || sizeOfFile(partialOf(path));
 }
 
 async function removed(path: string): Promise<0> {

@@ -1,12 +1,8 @@
 /** Reading a file that another process is adding to. */
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import { sizeOfFile } from "../file/node-bytes.ts";
 import type { MetricsRow } from "../training/loop.ts";
 import { parseMetrics } from "./metrics.ts";
-
-/** A file's size; 0 when there is none yet. */
-async function sizeOfFile(path: string): Promise<number> {
-  return (await stat(path).catch(() => undefined))?.size ?? 0;
-}
 
 /** The bytes from `offset` to the end, or at most `length` of them; none when there is no file yet. */
 export async function readFrom(path: string, offset: number, length = Infinity): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,7 +1,8 @@
 /** Singular vectors of weight matrices as an entry in the table of methods. */
 import { interpret, type NamedValues } from "../../engine/index.ts";
-import { type Network, type Site, weightInputs, withSites } from "../../network/network.ts";
+import { type Site, weightInputs } from "../../network/network.ts";
 import { targetNamed } from "../../training/targets.ts";
+import { networkOf } from "../full-network/target.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
 import { Fitting } from "./fitting.ts";
 import { dense } from "./linear-algebra.ts";
@@ -9,10 +10,6 @@ import { type SvdSettings, svdSettings } from "./settings.ts";
 import { SingularVectorDecomposition, singularVectors } from "./singular-vectors.ts";
 
 const settingsOf = (document: DecomposeDocument): SvdSettings => document.settings as unknown as SvdSettings;
-
-function networkOf({ target: { target, settings } }: DecomposeDocument, sites = ""): Network {
-  return withSites(targetNamed(target).network(settings), sites);
-}
 
 const countOf = ({ count }: SvdSettings, { dIn, dOut }: Site): number => {
   const rank = Math.min(dIn, dOut);
@@ -28,10 +25,10 @@ export const svdMethod: Method = {
       ? undefined
       : "a network with matrices to take apart",
   presets: () => ({ default: { summary: "all of them, of every matrix", source: "Mechanist", settings: {} } }),
-  check: (document) => void networkOf(document, settingsOf(document).sites),
+  check: (document) => void networkOf(document.target, settingsOf(document).sites),
   run: async (document, weights, options) => {
     const settings = settingsOf(document);
-    const network = networkOf(document, settings.sites);
+    const network = networkOf(document.target, settings.sites);
     const fitting = new Fitting(options);
     if (fitting.finished) return fitting.finished;
     const components: Record<string, NamedValues[string]> = {};
@@ -44,5 +41,5 @@ export const svdMethod: Method = {
     return fitting.done(components, 0, {});
   },
   open: (document, weights, components) =>
-    new SingularVectorDecomposition(networkOf(document, settingsOf(document).sites), weights, components),
+    new SingularVectorDecomposition(networkOf(document.target, settingsOf(document).sites), weights, components),
 };

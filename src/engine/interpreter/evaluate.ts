@@ -5,7 +5,7 @@
 import { MechanistError } from "../../error.ts";
 import { axisNames, sizeOf } from "../../tensor/axes.ts";
 import type { OpName } from "../../tensor/op.ts";
-import type { NodeOf, Tensor } from "../../tensor/tensor.ts";
+import { axisSize, type NodeOf, type Tensor } from "../../tensor/tensor.ts";
 import { BINARY, type BinaryName, UNARY, type UnaryName } from "./elementwise.ts";
 import { forEachIndex, stridesByName } from "./strides.ts";
 
@@ -76,7 +76,7 @@ type Indexed = NodeOf<"gather" | "takeAlong" | "scatterAdd" | "scatterAlong">;
 /** How to walk a tensor with its place along `axis` left open, and how far into it an index along `axis` lies. */
 function openAlong(x: Tensor, axis: string): { reach: (index: number) => number; others: Record<string, number> } {
   const { [axis]: stride, ...others } = stridesOf(x);
-  const size = x.shape[axisNames(x.axes).indexOf(axis)]!;
+  const size = axisSize(x, axis);
   const reach = (index: number): number => {
     if (!(index >= 0 && index < size)) {
       throw new MechanistError("BadArgument", `index ${index}: outside axis ${axis} of size ${size}`, { axis, index });
@@ -213,13 +213,13 @@ const EVALUATE: { readonly [K in Computed]: Evaluate<K> } = {
   topKIndices: (node, [x]) => {
     const [t] = node.inputs as [Tensor];
     const { axis, k } = node.attributes;
-    const size = t.shape[axisNames(t.axes).indexOf(axis)]!;
+    const size = axisSize(t, axis);
     const stride = stridesOf(t)[axis]!;
     const own = axisNames(node.axes).find((name) => !axisNames(t.axes).includes(name)) ?? axis;
     const step = stridesOf(node)[own]!;
     const out = emptyFor(node);
     const rows = axisNames(t.axes).filter((name) => name !== axis);
-    const shape = rows.map((name) => t.shape[axisNames(t.axes).indexOf(name)]!);
+    const shape = rows.map((name) => axisSize(t, name));
     forEachIndex(rows.join(" "), shape, [stridesOf(t), stridesOf(node)], (_, [from, to]) => {
       const order = Array.from({ length: size }, (__, i) => i).sort(
         (a, b) => x![from! + b * stride]! - x![from! + a * stride]! || a - b,

@@ -6,7 +6,8 @@ import { ELEMENT } from "./proto.ts";
 
 type Values = readonly OnnxValue[];
 
-const position = (x: Tensor, axis: string): number => axisNames(x.axes).indexOf(axis);
+/** Where an axis stands among those of a tensor: ONNX counts them. */
+export const position = (x: Tensor, axis: string): number => axisNames(x.axes).indexOf(axis);
 
 function zeros(emitter: Emitter, dims: readonly number[]): string {
   return emitter.emit("Expand", [emitter.constant("f32", [], [0]), emitter.ints(dims)]);

@@ -5,7 +5,7 @@ import type { NodeOf, Tensor } from "../../tensor/tensor.ts";
 import { inTopologicalOrder } from "../../tensor/traverse.ts";
 import { lowerEinsum } from "./einsum.ts";
 import { aligned, ELEMENT_OF, type Emitter, type OnnxValue } from "./emitter.ts";
-import { gatherElements, gatherRows, scatterElements, scatterRows, topKIndices } from "./indexing.ts";
+import { gatherElements, gatherRows, position, scatterElements, scatterRows, topKIndices } from "./indexing.ts";
 import { ELEMENT } from "./proto.ts";
 
 type Lower<K extends OpName> = (emitter: Emitter, node: NodeOf<K>, values: readonly OnnxValue[]) => OnnxValue;
@@ -43,8 +43,6 @@ const pointwise =
     ),
     dims: node.shape,
   });
-
-const position = (x: Tensor, axis: string): number => axisNames(x.axes).indexOf(axis);
 
 const along =
   (op: string): Lower<"softmax" | "logSoftmax"> =>

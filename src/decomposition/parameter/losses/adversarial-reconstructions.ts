@@ -16,7 +16,16 @@ import {
 } from "../masks/adversary.ts";
 import type { Slots } from "../importance/importance.ts";
 import { overRows, type Rows, type SiteMask, type SiteMasks } from "../masks/masked-product.ts";
-import { drawnMasks, masked, type Masking, meanOf, routed, sourcedMasks, type Term } from "./masked-reconstructions.ts";
+import {
+  drawnMasks,
+  masked,
+  type Masking,
+  meanOf,
+  routed,
+  sourcedMasks,
+  type Term,
+  times,
+} from "./masked-reconstructions.ts";
 import type { ParameterSettings } from "../settings.ts";
 import type { WeightSpec } from "../../../network/network.ts";
 import type { Tensors } from "../../../tensor/index.ts";
@@ -118,10 +127,6 @@ export function persistentReconstruction(
     wrt: leaves,
     carried: (_, { climbed: loss }) => step.next(named(gradients(loss!, leaves))),
   };
-}
-
-function times(scale: number | Tensor<"">, weight: number): number | Tensor<""> {
-  return typeof scale === "number" ? scale * weight : mul(scale, weight);
 }
 
 function masksUnder(what: Masking, sources: Tensors): Record<string, SiteMask> {

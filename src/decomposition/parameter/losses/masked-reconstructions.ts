@@ -103,6 +103,11 @@ export interface Term {
   readonly value: Tensor<"">;
 }
 
+/** A coefficient that may change during a run, times one that does not. */
+export function times(scale: number | Tensor<"">, weight: number): number | Tensor<""> {
+  return typeof scale === "number" ? scale * weight : mul(scale, weight);
+}
+
 /** All reconstructions whose masks are drawn or fixed, each with a coefficient above 0. */
 export function passiveReconstructions(what: Masking): Term[] {
   const { settings, network, stream } = what;

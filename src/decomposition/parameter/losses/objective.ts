@@ -24,6 +24,7 @@ import {
   drawnMasks,
   passiveReconstructions,
   type Term,
+  times,
   wholeLike,
 } from "./masked-reconstructions.ts";
 import { scheduledTensors } from "../optimisation/schedules.ts";
@@ -173,10 +174,6 @@ function weighed(terms: readonly Term[]): Tensor<""> {
     .filter(({ coefficient }) => coefficient !== 0)
     .map(({ coefficient: c, value }) => (typeof c === "number" ? mul(value, c) : mul(value, c)))
     .reduce((a, b) => add(a, b), scalar(0));
-}
-
-function times(scale: number | Tensor<"">, weight: number): number | Tensor<""> {
-  return typeof scale === "number" ? scale * weight : mul(scale, weight);
 }
 
 /** The hook points whose names a pattern fits. */
