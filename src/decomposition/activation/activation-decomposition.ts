@@ -11,6 +11,7 @@ import { add, cast, greater, mul, rename, sub, sum, type Tensor, type Tensors } 
 import { formatAddress } from "../address.ts";
 import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks, Reconstructed } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
+import { componentsAt } from "../listing.ts";
 import { masking } from "../stand-in.ts";
 import { type Coder, likePoint, pointRows, type Reading, readsBeforeWriting } from "./coder.ts";
 
@@ -46,14 +47,7 @@ export class ActivationDecomposition implements Decomposition {
     const wanted = [...network.weights, ...specs];
     this.values = expectWeights(wanted, { ...weights, ...components });
     this.tensors = weightInputs(wanted);
-    this.components = coders.flatMap(({ site, count, rank, bits }) =>
-      Array.from({ length: count }, (_, component) => ({
-        address: formatAddress({ site: site.name, component }),
-        site: site.name,
-        rank,
-        bits,
-      })),
-    );
+    this.components = coders.flatMap((coder) => componentsAt(coder.site, coder.count, coder));
     // What is left over is a value for each input, not a matrix: written down as one of the whole width.
     this.remainder = this.sites.map((site) => ({
       address: formatAddress({ site: site.name, component: "remainder" }),

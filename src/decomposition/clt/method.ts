@@ -90,10 +90,7 @@ const presets: Readonly<Record<string, Preset>> = {
 export const cltMethod: Method = {
   summary: "cross-layer transcoder: sparse latents that read at one layer and write at it and all later ones",
   schema: cltSettings,
-  objection: ({ target, settings }) => {
-    const found = targetNamed(target);
-    return pairObjection(found.network(settings), (size) => found.batch("data", settings, size));
-  },
+  objection: pairObjection,
   presets: () => presets,
   check: (document) => void layersOf(document),
   run: async (document, weights, options) => {

@@ -6,7 +6,7 @@ import type { TrainDocument } from "../../training/target.ts";
 import { targetNamed } from "../../training/targets.ts";
 import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
-import { dictionaryCoder } from "./coder.ts";
+import { type CoderOptions, dictionaryCoder } from "./coder.ts";
 import { dictionaryWeights } from "./dictionary.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { type KindName, KINDS } from "./kinds/kinds.ts";
@@ -39,6 +39,23 @@ export async function activationSource(document: TrainDocument, weights: NamedVa
     ...(padding !== undefined && { padding }),
     batch: (size) => target.batch("data", settings, size),
   };
+}
+
+/** Dictionaries that were trained, as the decomposition that they are. */
+export function openedDictionaries<S>(
+  { target }: DecomposeDocument,
+  all: readonly PlacedDictionary[],
+  kind: Kind<S>,
+  how: Pick<CoderOptions, "k" | "normalization">,
+  weights: NamedValues,
+  components: NamedValues,
+): ActivationDecomposition {
+  const coders = all.map((one) =>
+    dictionaryCoder({ shape: shapeOf(one, kind), reads: one.reads.name, writes: one.writes.name, ...how }),
+  );
+  const specs = all.flatMap((one) => dictionaryWeights(shapeOf(one, kind)));
+  const network = targetNamed(target.target).network(target.settings);
+  return new ActivationDecomposition(network, weights, coders, specs, components);
 }
 
 /** The dictionaries that settings ask for. */
@@ -90,19 +107,11 @@ function dictionaryMethod<S extends TrainingSettings>(
     },
     open: (document, weights, components) => {
       const settings = settingsOf(document);
-      const all = placed(document.target, settings);
-      const coders = all.map((one) =>
-        dictionaryCoder({
-          shape: shapeOf(one, kind),
-          reads: one.reads.name,
-          writes: one.writes.name,
-          normalization: settings.activationNormalization,
-          ...(settings.k !== undefined && { k: settings.k }),
-        }),
-      );
-      const specs = all.flatMap((one) => dictionaryWeights(shapeOf(one, kind)));
-      const network = targetNamed(document.target.target).network(document.target.settings);
-      return new ActivationDecomposition(network, weights, coders, specs, components);
+      const how = {
+        normalization: settings.activationNormalization,
+        ...(settings.k !== undefined && { k: settings.k }),
+      };
+      return openedDictionaries(document, placed(document.target, settings), kind, how, weights, components);
     },
   };
 }

@@ -8,9 +8,9 @@
 import type { NamedValues } from "../../engine/index.ts";
 import { type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
 import { add, axisSize, einsum, mul, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { formatAddress } from "../address.ts";
 import type { Carried, ComponentInfo, Decomposition, Factors, MaskedOptions, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
+import { componentsAt, matrixRemainder } from "../listing.ts";
 import { componentProduct, innerActivation, remainderOf } from "./factors.ts";
 
 const BITS = 32;
@@ -53,17 +53,9 @@ export class FullNetworkDecomposition implements Decomposition {
     this.components = this.sites.flatMap((site) => {
       const rank = axisSize(parts.factors(this.tensors, site).V, "m");
       const bits = parts.determined(site) ? 0 : BITS * rank * (site.dIn + site.dOut);
-      return Array.from({ length: parts.count }, (_, component) => {
-        const address = formatAddress({ site: site.name, component });
-        return { address, site: site.name, rank, bits };
-      });
+      return componentsAt(site, parts.count, { rank, bits });
     });
-    this.remainder = this.sites.map((site) => ({
-      address: formatAddress({ site: site.name, component: "remainder" }),
-      site: site.name,
-      rank: Math.min(site.dIn, site.dOut),
-      bits: BITS * site.dIn * site.dOut,
-    }));
+    this.remainder = this.sites.map(matrixRemainder);
   }
 
   factors(site: Site): Factors {

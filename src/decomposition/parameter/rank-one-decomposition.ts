@@ -6,9 +6,9 @@ import { MechanistError } from "../../error.ts";
 import type { NamedValues } from "../../engine/index.ts";
 import { type Network, type Site, weightInputs, type WeightSpec } from "../../network/network.ts";
 import { mul, reshape, sizesOf, sqrt, square, sum, type Tensor, type Tensors } from "../../tensor/index.ts";
-import { formatAddress } from "../address.ts";
 import type { Carried, ComponentInfo, Decomposition, MaskedOptions, Masks } from "../decomposition.ts";
 import { expectWeights } from "../expect-weights.ts";
+import { componentsAt, matrixRemainder } from "../listing.ts";
 import type { Slots } from "./importance/importance.ts";
 import { maskedHooks, type SiteMask } from "./masks/masked-product.ts";
 import {
@@ -51,19 +51,9 @@ export abstract class RankOneDecomposition implements Decomposition {
     this.values = withTiesMade(this.sites, expectWeights(wanted, given));
     this.tensors = weightInputs(wanted);
     this.components = this.sites.flatMap((site) =>
-      Array.from({ length: this.componentCount(site.name) }, (_, component) => ({
-        address: formatAddress({ site: site.name, component }),
-        site: site.name,
-        rank: 1,
-        bits: BITS * (site.dIn + site.dOut),
-      })),
+      componentsAt(site, this.componentCount(site.name), { rank: 1, bits: BITS * (site.dIn + site.dOut) }),
     );
-    this.remainder = this.sites.map((site) => ({
-      address: formatAddress({ site: site.name, component: "remainder" }),
-      site: site.name,
-      rank: Math.min(site.dIn, site.dOut),
-      bits: BITS * site.dIn * site.dOut,
-    }));
+    this.remainder = this.sites.map(matrixRemainder);
   }
 
   abstract activity(x: Tensor): Masks;

@@ -8,14 +8,11 @@
 import { MechanistError } from "../../error.ts";
 import type { TrainDocument } from "../../training/target.ts";
 import { targetNamed } from "../../training/targets.ts";
-import { ActivationDecomposition } from "../activation/activation-decomposition.ts";
-import { dictionaryCoder } from "../dictionary/coder.ts";
-import { dictionaryWeights } from "../dictionary/dictionary.ts";
 import type { Kind } from "../dictionary/kinds/kind.ts";
 import { kindNamed } from "../dictionary/kinds/kinds.ts";
-import { activationSource } from "../dictionary/method.ts";
+import { activationSource, openedDictionaries } from "../dictionary/method.ts";
 import { trainOnActivations } from "../dictionary/train.ts";
-import { dictionaryTraining, latentCount, type PlacedDictionary, shapeOf } from "../dictionary/training.ts";
+import { dictionaryTraining, latentCount, type PlacedDictionary } from "../dictionary/training.ts";
 import type { DecomposeDocument, Method } from "../methods.ts";
 import { pairObjection, type PointPair, pointPairs } from "./pairs.ts";
 import { transcoderPresets } from "./presets.ts";
@@ -49,10 +46,7 @@ function transcoderMethod(name: string, summary: string, skip: boolean): Method 
   return {
     summary,
     schema: transcoderSettings,
-    objection: ({ target, settings }) => {
-      const found = targetNamed(target);
-      return pairObjection(found.network(settings), (size) => found.batch("data", settings, size));
-    },
+    objection: pairObjection,
     presets: (target) => transcoderPresets(pairsOf(target, { reads: "", writes: "" })[0]!.reads.width, skip),
     check: (document) => {
       const settings = settingsOf(document);
@@ -70,18 +64,8 @@ function transcoderMethod(name: string, summary: string, skip: boolean): Method 
     open: (document, weights, components) => {
       const { k } = settingsOf(document);
       const kind = kindOf(document);
-      const all = placed(document, skip);
-      const coders = all.map((one) =>
-        dictionaryCoder({
-          shape: shapeOf(one, kind),
-          reads: one.reads.name,
-          writes: one.writes.name,
-          ...(kind.code === "topk" && { k }),
-        }),
-      );
-      const specs = all.flatMap((one) => dictionaryWeights(shapeOf(one, kind)));
-      const network = targetNamed(document.target.target).network(document.target.settings);
-      return new ActivationDecomposition(network, weights, coders, specs, components);
+      const how = kind.code === "topk" ? { k } : {};
+      return openedDictionaries(document, placed(document, skip), kind, how, weights, components);
     },
   };
 }

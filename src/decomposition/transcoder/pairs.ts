@@ -2,6 +2,8 @@
 import { MechanistError } from "../../error.ts";
 import { type Network, weightInputs } from "../../network/network.ts";
 import { axisNames, type Tensor } from "../../tensor/index.ts";
+import type { TrainDocument } from "../../training/target.ts";
+import { targetNamed } from "../../training/targets.ts";
 import { pointRows } from "../activation/coder.ts";
 import { rowPoints, type RowPoint } from "../dictionary/rows.ts";
 
@@ -24,8 +26,10 @@ type Batch = (size: number) => Tensor;
 const NO_PAIR = "a network with two hook points that have a row each for the same thing";
 
 /** Why no transcoder fits into a network, in a few words; nothing where one does. */
-export function pairObjection(network: Network, batch: Batch): string | undefined {
-  return usualPairs(network, batch, MLP_INPUTS).length === 0 ? NO_PAIR : undefined;
+export function pairObjection({ target, settings }: TrainDocument): string | undefined {
+  const found = targetNamed(target);
+  const batch = (size: number): Tensor => found.batch("data", settings, size);
+  return usualPairs(found.network(settings), batch, MLP_INPUTS).length === 0 ? NO_PAIR : undefined;
 }
 
 /**

@@ -10,6 +10,7 @@
 import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { Measured } from "../noise.ts";
 import type { Trial } from "../trial.ts";
+import type { Hearing } from "./hearing.ts";
 
 /** What thresholds come from: a trial, or prompts of another kind. */
 export type Sized = Pick<Trial, "thresholds" | "sizes">;
@@ -43,6 +44,12 @@ export async function rungsAround(
   const distinct = new Set(beside.map((threshold) => Math.max(threshold, least)));
   distinct.delete(first.threshold);
   return [first, ...(await Promise.all([...distinct].map(rung)))];
+}
+
+/** Thresholds near what a subject itself calls active; of one that calls nothing so, near the size of those it is made of. */
+export async function ownRungs({ trial, chance, natural, naturalSizes }: Hearing): Promise<readonly Rung[]> {
+  if (naturalSizes === undefined) return [{ threshold: natural, sizes: chance }];
+  return rungsAround(trial, meanOfNumbers(naturalSizes));
 }
 
 /**

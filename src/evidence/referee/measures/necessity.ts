@@ -2,13 +2,12 @@
  * Necessity: how far the network is from itself when the units of the highest rank are removed, all others and the remainder in, against how many they
  * are; and at the method's own size what removing its active units does, and what removing all others does.
  */
-import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import type { MeasureText, Note } from "../scoreboard.ts";
 import { type Measured, ratio } from "../noise.ts";
 import { areaOf } from "./area.ts";
 import { traceCurves } from "./curve.ts";
 import type { Heard, Hearing } from "./hearing.ts";
-import { readOff, rungsAround } from "./matched.ts";
+import { ownRungs, readOff } from "./matched.ts";
 
 const TEXT: MeasureText = {
   title: "necessity",
@@ -42,12 +41,9 @@ const COMPLEMENT: MeasureText = {
 };
 
 export async function necessity(hearing: Hearing): Promise<Heard> {
-  const { trial, chance, most, natural, naturalSizes } = hearing;
+  const { trial, chance, most, naturalSizes } = hearing;
   const traced = await traceCurves(hearing, "necessity", { flipped: true, remainder: true });
-  const rungs =
-    naturalSizes === undefined
-      ? [{ threshold: natural, sizes: chance }]
-      : await rungsAround(trial, meanOfNumbers(naturalSizes));
+  const rungs = await ownRungs(hearing);
   const answers = await trial.ask(
     rungs.flatMap(({ threshold }) => [
       { threshold, flipped: true, remainder: true },

@@ -8,7 +8,6 @@
  */
 import { maskFrom } from "../../../decomposition/parameter/masks/mask.ts";
 import { scalarValue, values, type NamedValues } from "../../../engine/index.ts";
-import { meanOfNumbers } from "../../../intervention/bootstrap.ts";
 import {
   axisSize,
   constant,
@@ -28,7 +27,7 @@ import { type Measured, ratio } from "../noise.ts";
 import type { MeasureText, Note } from "../scoreboard.ts";
 import { EVERYTHING, type Trial } from "../trial.ts";
 import type { Found, Heard, Hearing } from "./hearing.ts";
-import { readOff, type Rung, rungsAround } from "./matched.ts";
+import { ownRungs, readOff, type Rung, rungsAround } from "./matched.ts";
 
 /** The step of an ascent, of sources in [0, 1]. */
 const STEP_SIZE = 0.1;
@@ -62,17 +61,14 @@ const ADVERSARIAL: MeasureText = {
 };
 
 export async function robustness(hearing: Hearing): Promise<Heard> {
-  const { trial, chance, natural, naturalSizes, matchedSize } = hearing;
+  const { trial, chance, naturalSizes, matchedSize } = hearing;
   const found: Found[] = [];
   const nothing = await trivially(hearing);
   // At their own size controls are attacked only where a yardstick stands beside them: an attack takes time.
   const { of: whose } = trial.subject;
   const withAttack = whose === undefined || whose.control === "oracle";
   const matched = await rungsAround(trial, matchedSize);
-  const naturally =
-    naturalSizes === undefined
-      ? [{ threshold: natural, sizes: chance }]
-      : await rungsAround(trial, meanOfNumbers(naturalSizes));
+  const naturally = await ownRungs(hearing);
   for (const [variant, rungs, wanted] of [
     ["matched", matched, matchedSize] as const,
     ["natural", naturally, naturalSizes ?? 0] as const,
