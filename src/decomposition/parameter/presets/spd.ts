@@ -127,7 +127,8 @@ function forTokens({ sites, answersAt, input: { context = 1 } }: Network): Prese
     subsetRecon: 0.5,
     persistentRecon: 0.5,
     delta: true,
-    faithfulness: 100,
+    // Where all positions answer, components drift from their matrices at 100; where one does, 1,000 costs what masks preserve.
+    faithfulness: answersAt === "last" ? 100 : 1000,
     relativeFaithfulness: true,
     penalty: "smooth-l0",
     importanceMinimality: 5e-4 * positionsAnAnswer,
