@@ -1,13 +1,11 @@
 /** What components do on data, on average: how much each matters, and with which sign it usually passes something on. */
+import { ALIVE_MEAN } from "../decomposition/decomposition.ts";
 import { type NamedValues, values } from "../engine/index.ts";
-import { axisNames, foldIn, keyFromSeed, sum, type Tensor } from "../tensor/index.ts";
+import { axisSize, foldIn, type Key, keyFromSeed, sum, type Tensor } from "../tensor/index.ts";
 import type { EditData } from "./edit-effects.ts";
 import { cutRun } from "./masked-run.ts";
 import { prepare, type WorkOptions } from "./program.ts";
-import type { RankOneDecomposition } from "./subject.ts";
-
-/** A component whose mean importance is not above this does nothing (VPD: alive are those with more). */
-const ALIVE_MEAN = 1e-6;
+import { hasPositions, type RankOneDecomposition } from "./subject.ts";
 
 export interface DataMeans {
   /** Positions of all examples. */
@@ -18,6 +16,9 @@ export interface DataMeans {
   /** The sign of what it passes on, summed: 1 or -1, `C` by site. */
   readonly signs: NamedValues;
 }
+
+/** Of the draws of data: whoever is asked about the same data sees the same examples. */
+export const dataKey = ({ seed = 0 }: EditData): Key => foldIn(keyFromSeed(seed), "dataset attribution");
 
 /** Means over data, in runs masked by importances. */
 export async function dataMeans(
@@ -30,7 +31,7 @@ export async function dataMeans(
   const totals = (prefix: string, of: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
     Object.fromEntries(Object.entries(of).map(([site, t]) => [`${prefix}/${site}`, sum(t, "batch") as Tensor]));
   const program = await prepare({ ...totals("g", importances), ...totals("q", passed) }, options);
-  const key = foldIn(keyFromSeed(data.seed ?? 0), "dataset attribution");
+  const key = dataKey(data);
   const sums = new Map<string, Float64Array>();
   try {
     for (let b = 0; b < data.batches; b++) {
@@ -47,7 +48,7 @@ export async function dataMeans(
     await program.dispose();
   }
   const examples = data.x.shape[0]! * data.batches;
-  const n = axisNames(data.x.axes).includes("pos") ? examples * data.x.shape[1]! : examples;
+  const n = hasPositions(subject) ? examples * axisSize(data.x, "pos") : examples;
   const told = (prefix: string, as: (total: number) => number): NamedValues =>
     Object.fromEntries(
       subject.sites.map(({ name }) => {

@@ -17,7 +17,6 @@ import {
   foldIn,
   gradients,
   input,
-  keyFromSeed,
   mul,
   sizesOf,
   square,
@@ -26,6 +25,7 @@ import {
 } from "../tensor/index.ts";
 import type { EditData } from "./edit-effects.ts";
 import { grouped } from "./grouped.ts";
+import { dataKey } from "./data-means.ts";
 import { cutRun } from "./masked-run.ts";
 import { prefixed, prepare, type WorkOptions } from "./program.ts";
 import { componentCount, hasPositions, type RankOneDecomposition, siteOf, writeNorms } from "./subject.ts";
@@ -77,7 +77,7 @@ export async function datasetAttribution(
   const drawing = await prepare({ x: data.x, ...prefixed("g", subject.activity(data.x)) }, options);
   const groups = grouped(targets, ({ site }) => site);
   const programs = new Map<string, Awaited<ReturnType<typeof prepare>>>();
-  const key = foldIn(keyFromSeed(data.seed ?? 0), "dataset attribution");
+  const key = dataKey(data);
   const batch = data.x.shape[0]!;
   const pos = hasPositions(subject) ? axisSize(data.x, "pos") : 1;
   const importance = new Map<string, Float64Array>();

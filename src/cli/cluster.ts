@@ -1,5 +1,4 @@
 /** `mechanist cluster`: the subcomponents of a decomposition put together into clusters, kept in the run's folder. */
-import { freemem } from "node:os";
 import { cluster, type ClusterState } from "../decomposition/clustering/cluster.ts";
 import { type ClusterResult, resultOf } from "../decomposition/clustering/document.ts";
 import { costsOf } from "../decomposition/clustering/merge-history.ts";
@@ -13,7 +12,7 @@ import { settingsFrom } from "../settings.ts";
 import { shownPath, significant, table } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { openLatest } from "./open-decomposition.ts";
-import { type DeviceOptions, placementFrom } from "./options.ts";
+import { availableMemory, type DeviceOptions, placementFrom } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ClusterCommandOptions extends DeviceOptions {
@@ -50,7 +49,7 @@ export async function clusterCommand(given: string, options: ClusterCommandOptio
       ...placement,
       signal,
       ...(resume && { resume }),
-      memory: process.availableMemory?.() ?? freemem(),
+      memory: availableMemory(),
       onMemory: (bytes) => terminal.note(announcement(identity, bytes)),
       onProgress: (progress) => terminal.progress(progress),
       onState: (reached) => folder.save(identity, reached),

@@ -1,5 +1,4 @@
 /** `mechanist harvest`: what the components of a decomposition fire on, counted in one pass and kept in its folder. */
-import { freemem } from "node:os";
 import type { Decomposition } from "../decomposition/decomposition.ts";
 import { HARVEST_SCHEMA, type HarvestDocument } from "../harvest/document.ts";
 import { exportNeuronpedia } from "../harvest/node-export.ts";
@@ -17,7 +16,7 @@ import type { TrainDocument } from "../training/target.ts";
 import { duration, shownPath, significant } from "./format.ts";
 import { interruptible } from "./interrupt.ts";
 import { openLatest } from "./open-decomposition.ts";
-import { type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
+import { availableMemory, type DeviceOptions, type Placement, placementFrom, wholeNumber } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface HarvestOptions extends DeviceOptions {
@@ -116,7 +115,7 @@ async function harvestInto(
 ): Promise<HarvestDocument> {
   const { decomposition, source, settings, run, step } = subject;
   const plan = planHarvest(decomposition, source, settings, limit);
-  expectRoom(plan, { memory: process.availableMemory?.() ?? freemem(), disk: await folder.freeDisk() });
+  expectRoom(plan, { memory: availableMemory(), disk: await folder.freeDisk() });
   terminal.note(announcement(plan, settings, decomposition));
   const identity = identityOf(subject);
   const partial = resume ? await folder.partial(identity) : undefined;

@@ -1,6 +1,6 @@
 /** Many decompositions of one network in one folder, each a run of its own; those that are there already are not made again. */
 import { existsSync } from "node:fs";
-import { availableParallelism, freemem } from "node:os";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { isProcessor } from "../engine/device.ts";
 import { MechanistError } from "../error.ts";
@@ -9,7 +9,7 @@ import { findRun, newRunPath } from "../run/runs.ts";
 import { askedOf, type DecomposeOptions, decompositionToResume, trainedWeights } from "./decompose.ts";
 import { trainDocumentOf } from "./documents.ts";
 import { shownPath } from "./format.ts";
-import { placementFrom, wholeNumber } from "./options.ts";
+import { availableMemory, placementFrom, wholeNumber } from "./options.ts";
 import { sideBySide, type Task } from "./side-by-side.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -77,7 +77,7 @@ export async function decomposeMany<M extends Member>(
   const failures = await sideBySide(given, tasks, {
     jobs,
     fewerWhereLarge: options.jobs === undefined,
-    memory: placementFrom(options).memoryLimit ?? process.availableMemory?.() ?? freemem(),
+    memory: placementFrom(options).memoryLimit ?? availableMemory(),
     finished: members.length - tasks.length,
     signal,
     terminal,

@@ -1,5 +1,6 @@
 /** Options as the user gives them, made into what the library takes. */
 import { readFile } from "node:fs/promises";
+import { freemem } from "node:os";
 import { type Device, DEVICES, defaultDevice } from "../engine/device.ts";
 import { MechanistError } from "../error.ts";
 import { named } from "../settings.ts";
@@ -28,6 +29,9 @@ export interface Placement {
   /** Bytes. */
   readonly memoryLimit?: number;
 }
+
+/** Bytes that this process may still take: what a container leaves it, or what is free. */
+export const availableMemory = (): number => process.availableMemory?.() ?? freemem();
 
 /** The device and threads asked for; those of `before` where nothing is asked. */
 export function placementFrom(

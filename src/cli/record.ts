@@ -1,5 +1,4 @@
 /** Doing a run while keeping it on disk: metrics and checkpoints as they come, and in the end what became of it. */
-import { freemem } from "node:os";
 import { join } from "node:path";
 import { expectFinite } from "../engine/values.ts";
 import { MechanistError } from "../error.ts";
@@ -7,7 +6,7 @@ import { RowFiles } from "../file/node-row-files.ts";
 import type { RunRecord } from "../run/document.ts";
 import type { RunFolder } from "../run/folder.ts";
 import type { Checkpoint, LoopOptions } from "../training/loop.ts";
-import type { Placement } from "./options.ts";
+import { availableMemory, type Placement } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface RecordOptions extends Placement {
@@ -37,7 +36,7 @@ export async function record<T>(
   let memoryBytes: number | undefined;
   try {
     const { value, result } = await work({
-      memoryLimit: process.availableMemory?.() ?? freemem(),
+      memoryLimit: availableMemory(),
       ...placement,
       signal,
       ...(resume && { resume, earlier: log.earlier }),

@@ -86,6 +86,9 @@ export interface Decomposition {
   masked(x: Tensor, masks: Masks, options?: MaskedOptions): Tensor;
 }
 
+/** A component whose mean importance on data is not above this is dead (VPD: alive are those with more). */
+export const ALIVE_MEAN = 1e-6;
+
 /** How much each component matters on each input, in [0, 1] whatever the family: where `activity` is a magnitude, whether it is above 0. */
 export function importancesOf(decomposition: Decomposition, x: Tensor): Masks {
   const activity = decomposition.activity(x);

@@ -8,11 +8,10 @@
 import { linearSumAssignment } from "linear-sum-assignment";
 import { Matrix } from "ml-matrix";
 import type { NamedValues } from "../engine/index.ts";
-import type { Decomposition } from "../decomposition/decomposition.ts";
+import { ALIVE_MEAN, type Decomposition } from "../decomposition/decomposition.ts";
 import { meanOfNumbers } from "../intervention/bootstrap.ts";
 import { foldIn, type Key, randomNormal } from "../tensor/index.ts";
 import { type DataSource, FreshData, type FreshDataOptions } from "./fresh-data.ts";
-import { ALIVE_MEAN } from "./importance-counts.ts";
 
 /** One site's components that are alive. */
 export interface AliveComponents {

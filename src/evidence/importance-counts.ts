@@ -2,12 +2,11 @@
  * How many components matter: on an input (L0), and at all (alive). Both depend on the threshold above which an importance counts, so each is
  * given at several (VPD repository, `CI_L0` and `CIActiveCounts`).
  */
+import { ALIVE_MEAN } from "../decomposition/decomposition.ts";
 import type { NamedValues } from "../engine/index.ts";
 
 /** Above which an importance counts, by name. */
 const THRESHOLDS = { above0: 0, above0p01: 0.01, above0p1: 0.1 } as const;
-/** A component whose mean importance is not above this is dead (VPD: alive are those with more). */
-export const ALIVE_MEAN = 1e-6;
 
 /** A number for each threshold. */
 export type ByThreshold = Readonly<Record<keyof typeof THRESHOLDS, number>>;
