@@ -3,12 +3,10 @@
  * features of known directions, seed by seed. What is measured goes to `docs/results/anomalies.jsonl`, one line a seed; the table says for each
  * cell in how many seeds the anomaly was there, with the seeds whose latents died counted and not left out; `--table` prints what is there.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { decompose, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
 import { absorption } from "../src/evidence/anomalies/absorption.ts";
 import { observe, type ObserveOptions, type Place } from "../src/evidence/anomalies/index.ts";
-import { directionOf, strengthOf } from "../src/evidence/anomalies/place.ts";
+import { directionOf } from "../src/evidence/anomalies/place.ts";
 import { isFound, type Outcome } from "../src/evidence/anomalies/measure.ts";
 import { composition } from "../src/evidence/anomalies/composition.ts";
 import { hedging } from "../src/evidence/anomalies/hedging.ts";
@@ -17,10 +15,10 @@ import { shrinkage } from "../src/evidence/anomalies/shrinkage.ts";
 import { splitting } from "../src/evidence/anomalies/splitting.ts";
 import { dot } from "../src/instrument/random-directions.ts";
 import { named } from "../src/settings.ts";
-import { resolveTarget, targetNamed, train } from "../src/training/targets.ts";
+import { resolveTarget, train } from "../src/training/targets.ts";
+import { addRow, alive, rowsOf, type Settings, takenApart } from "./anomaly-subject.ts";
 
 type Numbers = Readonly<Record<string, number | string | boolean | null>>;
-type Settings = Readonly<Record<string, unknown>>;
 
 /** A method on a network. */
 interface Subject {
@@ -50,8 +48,6 @@ interface Experiment {
 const plain = { activationNormalization: "none", lr: 1e-3, batch: 1024, steps: 4000 };
 const options: ObserveOptions = { threads: 1, rows: 16_384 };
 
-const alive = (place: Place): number =>
-  Array.from({ length: place.C }, (_, c) => strengthOf(place, c)).filter((z) => z.some((v) => v !== 0)).length;
 const numberOr = (outcome: Outcome<object>): Numbers =>
   isFound(outcome)
     ? { value: outcome.value, control: outcome.control, present: outcome.present }
@@ -235,12 +231,7 @@ async function placeOf(
     set: { ...set, seed: features },
   });
   const { weights } = await train(target, { threads: 1 });
-  const document = resolveMethod(method, { target, set: { ...settings, seed } });
-  const { components } = await decompose(document, weights, { threads: 1 });
-  const entry = targetNamed("superposition");
-  const known = entry.known?.(target.settings);
-  const data = { batch: (size: number) => entry.batch("data", target.settings, size) };
-  const decomposition = methodNamed(method).open(document, weights, components);
+  const { decomposition, data, known } = await takenApart(target, weights, method, { ...settings, seed });
   const { places } = await observe(decomposition, data, { ...options, ...(known && { known }) });
   return places[0]!;
 }
@@ -258,7 +249,7 @@ async function run(name: string): Promise<void> {
       const less = smaller && (await placeOf({ ...cell, settings: { ...settings, ...smaller } }, seed, features));
       const found = await cell.read(place, seed, less);
       const row: Row = { experiment: name, cell: cell.name, seed, seconds: (performance.now() - began) / 1000, found };
-      appendFileSync(FILE, `${JSON.stringify(row)}\n`);
+      addRow(FILE, row);
       console.log(`${cell.name}  seed ${seed}  ${shown(found)}`);
     }
   }
@@ -292,13 +283,7 @@ function printTable(name: string, rows: readonly Row[]): void {
   }
 }
 
-mkdirSync("docs/results", { recursive: true });
 const asked = positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS);
 if (!values.table) for (const name of asked) await run(name);
-const rows = existsSync(FILE)
-  ? readFileSync(FILE, "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Row)
-  : [];
+const rows = rowsOf<Row>(FILE);
 for (const name of asked) printTable(name, rows);

@@ -68,6 +68,11 @@ const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
   "encoder-6-2": { about: "our default on the encoder alone, 6-2", target: size(6, 2), preset: "encoder" },
   "quick-5-2": { about: "our quick preset, 5-2", target: size(5, 2), preset: "quick" },
   "published-5-2": { about: "SPD paper's preset, 5-2", target: size(5, 2), preset: "tms-5-2" },
+  "published-40-10-id": {
+    about: "SPD paper's preset, 40-10 with identity",
+    target: size(40, 10, { identity: true, batch: 4096, steps: 5000 }),
+    preset: "tms-40-10-id",
+  },
   "null-5-2": {
     about: "control: our default without importance minimality, 5-2",
     target: size(5, 2),

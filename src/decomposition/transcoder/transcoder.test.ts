@@ -138,12 +138,15 @@ describe("are refused in one line:", () => {
     expect(() => resolveMethod(method, { target, set: { ...quick, ...set } })).toThrow(message);
   });
 
-  test("networks with too few points", () => {
+  test("networks without MLPs, or with too few points", () => {
+    const attentionOnly = resolveTarget("induction", { preset: "quick" });
     const superposition = resolveTarget("superposition", { set: { features: 8, dimensions: 4 } });
     for (const method of ["transcoder", "skip-transcoder", "clt"]) {
-      expect(() => resolveMethod(method, { target: superposition })).toThrow(
-        `${method} of superposition: expected a network with two hook points that have a row each for the same thing`,
-      );
+      for (const lacking of [superposition, attentionOnly]) {
+        expect(() => resolveMethod(method, { target: lacking })).toThrow(
+          `${method} of ${lacking.target}: expected a network with MLPs, or without blocks and with two hook points`,
+        );
+      }
     }
     expect(() => resolveMethod("crosscoder", { target: superposition })).toThrow(
       "crosscoder of superposition: expected a network with two or more hook points of one width",

@@ -1,6 +1,7 @@
 /**
- * The prompts that all subjects are asked about, and reference data beside them: fresh draws by key, the same whatever the subjects and however many
- * fit into a batch. What is put in the place of what is removed comes from reference data alone, never from the prompts themselves. Chance is the network's mean output
+ * The prompts that all subjects are asked about, reference data beside them, and sizing data: fresh draws by key, the same whatever the subjects and however many
+ * fit into a batch. What is put in the place of what is removed comes from reference data alone, never from the prompts themselves. Scales and thresholds come from
+ * sizing data, the same for every seed: they are part of what is asked, so that two evaluations ask the same. Chance is the network's mean output
  * on the prompts: the best that can be said without looking at any, so that what it explains of them is exactly nothing and no other sample moves it.
  */
 import { compile, type CompileOptions, type Executable, type NamedValues, type Values } from "../../engine/index.ts";
@@ -55,6 +56,7 @@ export class ProbeSet {
   readonly #programs: Executable<Record<string, Tensor>>[] = [];
   readonly #prompts: Values[] = [];
   readonly #reference: Values[] = [];
+  readonly #sizing: Values[] = [];
   #own: Executable<Record<string, Tensor>> | undefined;
   #chance: Float64Array | undefined;
 
@@ -71,7 +73,7 @@ export class ProbeSet {
     this.batches = Math.ceil(prompts / size);
     this.size = Math.ceil(prompts / this.batches);
     this.#source = source;
-    this.#key = foldIn(keyFromSeed(options.seed ?? 0), "referee");
+    this.#key = keyOfSeed(options.seed ?? 0);
     const x = source.batch(this.size);
     this.x = input("probe/x", x.axes, sizesOf(x), x.dtype);
     const output = network.forward(weightInputs(network.weights), this.x);
@@ -79,7 +81,7 @@ export class ProbeSet {
   }
 
   /**
-   * Draws prompts and as much reference data.
+   * Draws prompts, as much reference data and as much sizing data.
    *
    * @param prompts how many; rounded up to whole batches
    * @param size    the most in a batch
@@ -92,8 +94,9 @@ export class ProbeSet {
     options: ProbeOptions = {},
   ): Promise<ProbeSet> {
     const set = new ProbeSet(network, weights, source, sizes, options);
-    set.#prompts.push(...(await set.#drawn("prompts")));
-    set.#reference.push(...(await set.#drawn("reference")));
+    set.#prompts.push(...(await set.#drawn(set.#key, "prompts")));
+    set.#reference.push(...(await set.#drawn(set.#key, "reference")));
+    set.#sizing.push(...(await set.#drawn(keyOfSeed(0), "sizing")));
     const weightTensors = weightInputs(network.weights);
     set.#own = await compile({ "probe/output": network.forward(weightTensors, set.x) }, options);
     set.#programs.push(set.#own);
@@ -104,19 +107,19 @@ export class ProbeSet {
     return this.size * this.batches;
   }
 
-  /** The key of a batch's draws. */
+  /** The key of a batch's draws, of sizing data the same for every seed. */
   keyOf(batch: number): Key {
-    return foldIn(foldIn(this.#key, "draws"), batch);
+    return foldIn(foldIn(batch < this.batches ? this.#key : keyOfSeed(0), "draws"), batch);
   }
 
   /**
-   * One batch of prompts; beyond `batches`, of reference data with what the network says to it.
+   * One batch of prompts; beyond `batches`, of sizing data; with what the network says to it.
    *
    * @throws the signal's reason when it has been aborted
    */
   async batch(index: number): Promise<ProbeBatch> {
     this.options.signal?.throwIfAborted();
-    const x = this.#prompts[index] ?? this.#reference[index - this.batches]!;
+    const x = this.#prompts[index] ?? this.#sizing[index - this.batches]!;
     const output = await this.#outputOf(x);
     return { feeds: { ...this.weights, "probe/x": x, "probe/output": output }, key: this.keyOf(index) };
   }
@@ -125,6 +128,12 @@ export class ProbeSet {
   reference(index: number): NamedValues {
     this.options.signal?.throwIfAborted();
     return { ...this.weights, "probe/x": this.#reference[index]! };
+  }
+
+  /** One batch of sizing data, as large: `probe/x`. */
+  sizing(index: number): NamedValues {
+    this.options.signal?.throwIfAborted();
+    return { ...this.weights, "probe/x": this.#sizing[index]! };
   }
 
   /** For each prompt the divergence of the network's mean output over all of them: of distributions, the mean of their probabilities. */
@@ -185,19 +194,21 @@ export class ProbeSet {
     return found;
   }
 
-  async #drawn(name: string): Promise<Values[]> {
+  async #drawn(key: Key, name: string): Promise<Values[]> {
     const count = this.prompts;
     const drawing = await compile({ x: this.#source.batch(Math.min(DRAW, count)) }, this.options);
     const parts: Values[] = [];
     const each = Math.min(DRAW, count);
     for (let i = 0; i * each < count; i++) {
       this.options.signal?.throwIfAborted();
-      parts.push((await drawing.run({ ...this.#source.tables }, foldIn(foldIn(this.#key, name), i))).x!);
+      parts.push((await drawing.run({ ...this.#source.tables }, foldIn(foldIn(key, name), i))).x!);
     }
     await drawing.dispose();
     return cut(parts, this.size, this.batches);
   }
 }
+
+const keyOfSeed = (seed: number): Key => foldIn(keyFromSeed(seed), "referee");
 
 /** A value that all prompts and positions share, as the output has it. */
 function spread(shared: Tensor, output: Tensor): Tensor {

@@ -161,7 +161,7 @@ export class Trial {
   }
 
   /**
-   * For each size the threshold above which there are so many units a row of reference data, or fewer where scores are equal. Not of the prompts: their
+   * For each size the threshold above which there are so many units a row of sizing data, or fewer where scores are equal. Not of the prompts: their
    * size is then a number that is measured, with a spread that is known.
    */
   async thresholds(sizes: readonly number[], ranker: Ranker = this.own): Promise<number[]> {
