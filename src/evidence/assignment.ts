@@ -10,9 +10,29 @@ import type { Values } from "../engine/index.ts";
  * @param importances `batch C` with at least as many columns as rows
  */
 export function identityOrder(importances: Values): number[] {
-  const [rows, columns] = importances.shape as [number, number];
-  const matrix = Matrix.zeros(rows, columns);
-  for (let i = 0; i < rows; i++) for (let c = 0; c < columns; c++) matrix.set(i, c, importances.data[i * columns + c]!);
+  return groupOrder(
+    importances,
+    Array.from({ length: importances.shape[0]! }, (_, i) => [i]),
+  );
+}
+
+/**
+ * The same where several rows share a column: the one assigned to group k, by its total over the group's rows, stands at place k.
+ *
+ * @param importances `batch C` with at least as many columns as there are groups
+ */
+export function groupOrder(importances: Values, groups: readonly (readonly number[])[]): number[] {
+  const columns = importances.shape[1]!;
+  const matrix = Matrix.zeros(groups.length, columns);
+  groups.forEach((rows, k) => {
+    for (let c = 0; c < columns; c++) {
+      matrix.set(
+        k,
+        c,
+        rows.reduce((sum, i) => sum + importances.data[i * columns + c]!, 0),
+      );
+    }
+  });
   const { rowAssignments } = linearSumAssignment(matrix, { maximaze: true });
   const matched = Array.from(rowAssignments).filter((c) => c >= 0);
   const rest = byTotal(importances).filter((c) => !matched.includes(c));

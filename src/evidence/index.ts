@@ -22,5 +22,5 @@ export { type MatrixMatch, matchColumns } from "./mean-max-cosine.ts";
 export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } from "./mechanisms.ts";
 export { probeImportances, probeInputs } from "./probe.ts";
 export { type Case, referee, type RefereeOptions, type Scoreboard, type Subject } from "./referee/index.ts";
-export { denseError, identityError } from "./target-ci-error.ts";
+export { denseError, identityError, sharedError } from "./target-ci-error.ts";
 export { type Symptoms, type Warning, warningsOf } from "./warnings.ts";

@@ -9,13 +9,13 @@ import type { KnownPatterns, SitePattern } from "../training/known-mechanisms.ts
 import { aliveComponents } from "./alive.ts";
 import { matchColumns } from "./mean-max-cosine.ts";
 import { probeImportances } from "./probe.ts";
-import { denseError, identityError } from "./target-ci-error.ts";
+import { denseError, identityError, sharedError } from "./target-ci-error.ts";
 
 export { PASS } from "../training/known-mechanisms.ts";
 
 /** What one site's components look like beside its known mechanisms. */
 export interface SiteMechanisms {
-  /** `identity`: one component an input; `dense`: so many that some input needs. */
+  /** `identity`: one component an input; `shared`: one a group of inputs; `dense`: so many that some input needs. */
   readonly pattern: SitePattern["pattern"];
   readonly targetCiError: number;
   /** The same with a tolerance of 0.2 instead of 0.1. */
@@ -71,17 +71,24 @@ export function judgeMechanisms(decomposition: Decomposition, known: KnownPatter
   };
 }
 
+function expectedAlive(wanted: SitePattern): number {
+  if (wanted.pattern === "identity") return wanted.inputs;
+  return wanted.pattern === "shared" ? wanted.groups.length : wanted.rank;
+}
+
 function judgeSite(decomposition: Decomposition, site: Site, wanted: SitePattern, importances: Values): SiteMechanisms {
   const error = (tolerance?: number): number =>
     wanted.pattern === "identity"
       ? identityError(importances, tolerance)
-      : denseError(importances, wanted.rank, tolerance);
+      : wanted.pattern === "shared"
+        ? sharedError(importances, wanted.groups, tolerance)
+        : denseError(importances, wanted.rank, tolerance);
   const scores = {
     pattern: wanted.pattern,
     targetCiError: error(),
     targetCiError0p2: error(WIDER),
     alive: aliveComponents(importances).filter(Boolean).length,
-    expectedAlive: wanted.pattern === "identity" ? wanted.inputs : wanted.rank,
+    expectedAlive: expectedAlive(wanted),
   };
   if (site.features === undefined) return scores;
   const { network, tensors, values } = decomposition;

@@ -3,7 +3,7 @@
  * (SPD repository). 0 means solved; it counts entries, so one merged pair of features costs several.
  */
 import type { Values } from "../engine/index.ts";
-import { byTotal, identityOrder } from "./assignment.ts";
+import { byTotal, groupOrder } from "./assignment.ts";
 
 /** How far from 0 or 1 an importance may be. */
 const TOLERANCE = 0.1;
@@ -15,14 +15,31 @@ const TOLERANCE = 0.1;
  * @param importances `batch C`, a row for each one-hot input
  */
 export function identityError(importances: Values, tolerance: number = TOLERANCE): number {
+  return sharedError(
+    importances,
+    Array.from({ length: importances.shape[0]! }, (_, i) => [i]),
+    tolerance,
+  );
+}
+
+/**
+ * One component for each group of inputs, in the same way: on each input of a group its own component, and no other.
+ *
+ * @param groups inputs from 0, each in one group
+ */
+export function sharedError(
+  importances: Values,
+  groups: readonly (readonly number[])[],
+  tolerance: number = TOLERANCE,
+): number {
   const [rows, columns] = importances.shape as [number, number];
-  const order = identityOrder(importances);
-  let errors = Math.max(0, rows - columns);
+  const order = groupOrder(importances, groups);
+  let errors = groups.slice(columns).flat().length;
   for (let i = 0; i < rows; i++) {
     order.forEach((c, place) => {
       const value = importances.data[i * columns + c]!;
       // Written so that a NaN is an error too.
-      if (place === i ? !(value >= 1 - tolerance) : !(value <= tolerance)) errors++;
+      if (groups[place]?.includes(i) ? !(value >= 1 - tolerance) : !(value <= tolerance)) errors++;
     });
   }
   return errors;

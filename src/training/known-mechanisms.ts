@@ -5,8 +5,8 @@
 import type { Circuit } from "../network/compiled/circuit.ts";
 
 /**
- * What the importances of a site's components look like on one-hot inputs, one at a time: one component for each input, or so many that some
- * input needs, whichever they are.
+ * What the importances of a site's components look like on one-hot inputs, one at a time: one component for each input, one for each group of
+ * inputs that share it, or so many that some input needs, whichever they are.
  */
 export type SitePattern =
   | {
@@ -14,6 +14,11 @@ export type SitePattern =
       readonly inputs: number;
       /** The weight, `feature d_in`, that says how the site reads each input, and nothing else; absent where it reads, or writes, inputs themselves. */
       readonly embedding?: string;
+    }
+  | {
+      readonly pattern: "shared";
+      /** Inputs from 0, each in one group. */
+      readonly groups: readonly (readonly number[])[];
     }
   | { readonly pattern: "dense"; readonly rank: number };
 

@@ -1,7 +1,7 @@
 /**
- * The prompts that all subjects are asked about, reference data beside them, and sizing data: fresh draws by key, the same whatever the subjects and however many
- * fit into a batch. What is put in the place of what is removed comes from reference data alone, never from the prompts themselves. Scales and thresholds come from
- * sizing data, the same for every seed: they are part of what is asked, so that two evaluations ask the same. Chance is the network's mean output
+ * The prompts that all subjects are asked about, others that are put in their place, and reference data: fresh draws by key, the same whatever the subjects and
+ * however many fit into a batch. Scales, thresholds and means come from reference data, the same for every seed: they are part of what is asked, so that two
+ * evaluations ask the same. Chance is the network's mean output
  * on the prompts: the best that can be said without looking at any, so that what it explains of them is exactly nothing and no other sample moves it.
  */
 import { compile, type CompileOptions, type Executable, type NamedValues, type Values } from "../../engine/index.ts";
@@ -55,8 +55,8 @@ export class ProbeSet {
   readonly #key: Key;
   readonly #programs: Executable<Record<string, Tensor>>[] = [];
   readonly #prompts: Values[] = [];
+  readonly #others: Values[] = [];
   readonly #reference: Values[] = [];
-  readonly #sizing: Values[] = [];
   #own: Executable<Record<string, Tensor>> | undefined;
   #chance: Float64Array | undefined;
 
@@ -81,7 +81,7 @@ export class ProbeSet {
   }
 
   /**
-   * Draws prompts, as much reference data and as much sizing data.
+   * Draws prompts, as many others and as much reference data.
    *
    * @param prompts how many; rounded up to whole batches
    * @param size    the most in a batch
@@ -95,8 +95,8 @@ export class ProbeSet {
   ): Promise<ProbeSet> {
     const set = new ProbeSet(network, weights, source, sizes, options);
     set.#prompts.push(...(await set.#drawn(set.#key, "prompts")));
-    set.#reference.push(...(await set.#drawn(set.#key, "reference")));
-    set.#sizing.push(...(await set.#drawn(keyOfSeed(0), "sizing")));
+    set.#others.push(...(await set.#drawn(set.#key, "others")));
+    set.#reference.push(...(await set.#drawn(keyOfSeed(0), "reference")));
     const weightTensors = weightInputs(network.weights);
     set.#own = await compile({ "probe/output": network.forward(weightTensors, set.x) }, options);
     set.#programs.push(set.#own);
@@ -107,33 +107,31 @@ export class ProbeSet {
     return this.size * this.batches;
   }
 
-  /** The key of a batch's draws, of sizing data the same for every seed. */
+  /** The key of a batch's draws, of reference data the same for every seed. */
   keyOf(batch: number): Key {
     return foldIn(foldIn(batch < this.batches ? this.#key : keyOfSeed(0), "draws"), batch);
   }
 
   /**
-   * One batch of prompts; beyond `batches`, of sizing data; with what the network says to it.
+   * One batch of prompts; beyond `batches`, of reference data; with what the network says to it.
    *
    * @throws the signal's reason when it has been aborted
    */
   async batch(index: number): Promise<ProbeBatch> {
     this.options.signal?.throwIfAborted();
-    const x = this.#prompts[index] ?? this.#sizing[index - this.batches]!;
+    const x = this.#prompts[index] ?? this.#reference[index - this.batches]!;
     const output = await this.#outputOf(x);
     return { feeds: { ...this.weights, "probe/x": x, "probe/output": output }, key: this.keyOf(index) };
   }
 
   /** One batch of reference data, as large as one of prompts: `probe/x`. */
   reference(index: number): NamedValues {
-    this.options.signal?.throwIfAborted();
-    return { ...this.weights, "probe/x": this.#reference[index]! };
+    return this.#fed(this.#reference[index]!);
   }
 
-  /** One batch of sizing data, as large: `probe/x`. */
-  sizing(index: number): NamedValues {
-    this.options.signal?.throwIfAborted();
-    return { ...this.weights, "probe/x": this.#sizing[index]! };
+  /** One batch of other examples, one for each prompt: `probe/x`. */
+  others(index: number): NamedValues {
+    return this.#fed(this.#others[index]!);
   }
 
   /** For each prompt the divergence of the network's mean output over all of them: of distributions, the mean of their probabilities. */
@@ -144,6 +142,11 @@ export class ProbeSet {
 
   async dispose(): Promise<void> {
     for (const program of this.#programs) await program.dispose();
+  }
+
+  #fed(x: Values): NamedValues {
+    this.options.signal?.throwIfAborted();
+    return { ...this.weights, "probe/x": x };
   }
 
   async #outputOf(x: Values): Promise<Values> {

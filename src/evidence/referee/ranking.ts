@@ -105,7 +105,7 @@ function squaresWritten(decomposition: Decomposition, x: Tensor): Record<string,
   return found;
 }
 
-/** The scale of each site, over sizing data. Sites that write at no place of their own have none. */
+/** The scale of each site, over reference data. Sites that write at no place of their own have none. */
 export async function siteScales(decomposition: Decomposition, probe: ProbeSet): Promise<Scales> {
   const squares = squaresWritten(decomposition, probe.x);
   const names = Object.keys(squares);
@@ -117,7 +117,7 @@ export async function siteScales(decomposition: Decomposition, probe: ProbeSet):
   const totals: Record<string, number> = {};
   try {
     for (let i = 0; i < probe.batches; i++) {
-      const found = await program.run({ ...decomposition.values, ...probe.sizing(i) });
+      const found = await program.run({ ...decomposition.values, ...probe.reference(i) });
       for (const site of names) totals[site] = (totals[site] ?? 0) + found[site]!.data[0]! / probe.batches;
     }
   } finally {

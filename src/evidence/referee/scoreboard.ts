@@ -74,8 +74,8 @@ export interface Score {
   /** 95 % of the bootstrap over prompts. */
   readonly interval: Interval;
   /**
-   * How far from `value` another evaluation is 95 times in 100, whose prompts, reference data and all else that is drawn come from a seed of its own: of the difference of two,
-   * so √2 times as wide as what holds the true value. Controls and where an attack starts are the same for every seed.
+   * How far from `value` another evaluation is 95 times in 100, whose prompts, what stands in for what is removed and random sources come from a seed of its own: of the difference of two,
+   * so √2 times as wide as what holds the true value. Reference data, controls and where an attack starts are the same for every seed.
    */
   readonly band: number;
   readonly n: number;

@@ -161,7 +161,7 @@ export class Trial {
   }
 
   /**
-   * For each size the threshold above which there are so many units a row of sizing data, or fewer where scores are equal. Not of the prompts: their
+   * For each size the threshold above which there are so many units a row of reference data, or fewer where scores are equal. Not of the prompts: their
    * size is then a number that is measured, with a spread that is known.
    */
   async thresholds(sizes: readonly number[], ranker: Ranker = this.own): Promise<number[]> {
@@ -288,7 +288,7 @@ export class Trial {
     );
   }
 
-  /** What stands in for what is removed, by ablation: of reference data, a mean over all of it or of one other example at the same position. */
+  /** What stands in for what is removed, by ablation: a mean over reference data, or one other example at the same position. */
   async #instead(batch: number, questions: readonly Question[]): Promise<Record<AblationKind, NamedValues>> {
     const wanted = new Set(questions.map(({ ablation }) => ablation));
     const none = {};
@@ -305,7 +305,7 @@ export class Trial {
       Object.fromEntries(Object.entries(carried).map(([site, z]) => [insteadName(site), z])),
     );
     return program.run(
-      { ...this.subject.decomposition.values, ...this.probe.reference(batch) },
+      { ...this.subject.decomposition.values, ...this.probe.others(batch) },
       this.probe.keyOf(batch),
     );
   }

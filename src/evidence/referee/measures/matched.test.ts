@@ -60,7 +60,7 @@ describe("at a matched size", () => {
     const share = held(await boards("read off"));
     expect(share).toBeGreaterThan(0.93);
     expect(share).toBeLessThan(0.97);
-  });
+  }, 30_000);
 
   const constant = (x: number): Float64Array => new Float64Array(4).fill(x);
   const rung = (size: number, score: number): Rung & { measured: ReturnType<typeof ratio> } => ({

@@ -1,5 +1,5 @@
 /**
- * A score at a size that all subjects are compared at. The threshold that makes a size comes from sizing data, so that on the prompts themselves a subject has a
+ * A score at a size that all subjects are compared at. The threshold that makes a size comes from reference data, so that on the prompts themselves a subject has a
  * little more or less, by chance. Asked at three thresholds near it, it is read off between them where the prompts' own mean size is the one wanted:
  *
  *   s(K) = s_j + (s_{j+1} - s_j) (K - k_j) / (k_{j+1} - k_j),   k_j ≤ K ≤ k_{j+1}
@@ -27,7 +27,7 @@ export interface Rung {
 }
 
 /**
- * Thresholds near a size, the one that sizing data has for it first.
+ * Thresholds near a size, the one that reference data has for it first.
  *
  * @param least none of them is below
  */
