@@ -304,10 +304,7 @@ export class Trial {
     const program = await this.program("carried", () =>
       Object.fromEntries(Object.entries(carried).map(([site, z]) => [insteadName(site), z])),
     );
-    return program.run(
-      { ...this.subject.decomposition.values, ...this.probe.others(batch) },
-      this.probe.keyOf(batch),
-    );
+    return program.run({ ...this.subject.decomposition.values, ...this.probe.others(batch) }, this.probe.keyOf(batch));
   }
 
   async #meanCarried(): Promise<NamedValues> {
