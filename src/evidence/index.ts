@@ -17,6 +17,7 @@ export type { DataSource } from "./fresh-data.ts";
 export { frequencyGroups } from "./frequency-groups.ts";
 export { checkGate, type GateVerdict } from "./gate.ts";
 export { judge, judgeDecomposition, type JudgeOptions, type SiteVerdict, type Verdict } from "./judge.ts";
+export { type LargestComponent, largestComponents } from "./largest-component.ts";
 export { markerCircuit } from "./marker-circuit.ts";
 export { type MatrixMatch, matchColumns } from "./mean-max-cosine.ts";
 export { judgeMechanisms, type MechanismVerdict, PASS, type SiteMechanisms } from "./mechanisms.ts";

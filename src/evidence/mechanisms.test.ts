@@ -8,7 +8,7 @@ import { checkGate } from "./gate.ts";
 import { judge } from "./judge.ts";
 import { matchColumns } from "./mean-max-cosine.ts";
 import { judgeMechanisms } from "./mechanisms.ts";
-import { denseError, identityError } from "./target-ci-error.ts";
+import { denseError, identityError, sharedError } from "./target-ci-error.ts";
 
 const importances = (rows: readonly (readonly number[])[]): Values =>
   values("batch C", [rows.length, rows[0]!.length], rows.flat());
@@ -35,6 +35,29 @@ describe("target-CI error", () => {
         ]),
       ),
     ).toBe(2);
+  });
+
+  test("inputs that share a component: it is on for each of its group, and for no other", () => {
+    const groups = [[0, 2], [1]];
+    const right = [
+      [0, 0, 1],
+      [1, 0.05, 0],
+      [0, 0, 0.95],
+    ];
+    expect(sharedError(importances(right), groups)).toBe(0);
+    // Every input its own component: one of the two that should share lacks theirs, and has another's.
+    expect(
+      sharedError(
+        importances([
+          [1, 0, 0],
+          [0, 1, 0],
+          [0, 0, 1],
+        ]),
+        groups,
+      ),
+    ).toBe(2);
+    // One component for all: a group's is missing, and the other's is on where it should not be.
+    expect(sharedError(importances([[1], [1], [1]]), groups)).toBeGreaterThan(1);
   });
 
   test("one entry just beyond the tolerance on either side counts once", () => {

@@ -13,11 +13,13 @@ import { inductionTarget } from "./targets/induction.ts";
 import { linesTarget } from "./targets/lines.ts";
 import { modularAdditionTarget } from "./targets/modular-addition.ts";
 import { pretrainedTarget } from "./targets/pretrained.ts";
+import { reluLayerTarget } from "./targets/relu-layer.ts";
 import { residMlpTarget } from "./targets/resid-mlp.ts";
 import { storiesTarget } from "./targets/stories.ts";
 import { superpositionTarget } from "./targets/superposition.ts";
 import { textTarget } from "./targets/text.ts";
 import { tmsTarget } from "./targets/tms.ts";
+import { twoContextsTarget } from "./targets/two-contexts.ts";
 
 export const TARGETS: Readonly<Record<string, Target>> = {
   tms: tmsTarget,
@@ -25,6 +27,8 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   "resid-mlp": residMlpTarget,
   "deep-linear": deepLinearTarget,
   "identity-layers": identityLayersTarget,
+  "relu-layer": reluLayerTarget,
+  "two-contexts": twoContextsTarget,
   "modular-addition": modularAdditionTarget,
   "flip-flop": flipFlopTarget,
   "hierarchical-equality": hierarchicalEqualityTarget,

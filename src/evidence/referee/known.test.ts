@@ -127,3 +127,36 @@ describe("the oracle of a residual MLP", () => {
     );
   });
 });
+
+test("the oracle of inputs that share a component has one a group, which matters where any of them is there", () => {
+  const document = resolveTarget("relu-layer", { set: { matrix: "1 0 -2; 2 1 -4" } });
+  const target = targetNamed("relu-layer");
+  const network = target.network(document.settings);
+  const known = target.known!(document.settings)!;
+  const weights: NamedValues = {
+    "blocks.0.mlp.W_in": matrix("d_in d_out", 3, 2, (i, o) => [1, 2, 0, 1, -2, -4][2 * i + o]!),
+    "unembed.W_U": matrix("d_in d_out", 2, 2, (i, o) => Number(i === o)),
+  };
+  const oracle = knownDecomposition(network, weights, known);
+  expect(oracle.components).toHaveLength(2);
+  const x = target.batch("x", { ...document.settings, featureProbability: 0.4 }, 40);
+  const active = oracle.activity(x);
+  const found = interpret(
+    {
+      x,
+      own: network.forward(oracle.tensors, x),
+      kept: oracle.masked(x, active),
+      at: Object.values(active)[0] as Tensor,
+    },
+    oracle.values,
+    keyFromSeed(3),
+  );
+  found.kept.data.forEach((y, i) => expect(y).toBeCloseTo(found.own.data[i]!, 6));
+  for (let row = 0; row < 40; row++) {
+    const there = (i: number): boolean => found.x.data[3 * row + i] !== 0;
+    expect([found.at.data[row], found.at.data[40 + row]]).toEqual([Number(there(0) || there(2)), Number(there(1))]);
+  }
+  expect(knownScores({ name: "one", decomposition: oracle }, known)).toMatchObject({
+    ...{ targetCiError: 0, mutualBestMatch: 1, falseComponents: 0 },
+  });
+});

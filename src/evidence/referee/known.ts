@@ -50,7 +50,7 @@ function probed(decomposition: Decomposition, { inputs, magnitude }: KnownPatter
 
 /**
  * Features with a component that they activate more than any other, and which is active on no feature more than on them; and components that are
- * active on some feature but are no feature's. At sites that all features share, one block is right and nothing is counted.
+ * active on some feature but are no feature's. Features that share a component count once. At sites that all features share, one block is right and nothing is counted.
  */
 function matches(decomposition: Decomposition, known: KnownPatterns): Partial<KnownScores> {
   const shares: number[] = [];
@@ -65,7 +65,7 @@ function matches(decomposition: Decomposition, known: KnownPatterns): Partial<Kn
       Array.from({ length: count }, (_, k) => k).reduce((a, b) => (f(b) > f(a) ? b : a), 0);
     const mine = Array.from({ length: n }, (_, i) => best(C, (c) => at(c, i)));
     const mutual = mine.flatMap((c, i) => (at(c, i) > ALIVE_ABOVE * most && best(n, (j) => at(c, j)) === i ? [c] : []));
-    shares.push(new Set(mutual).size / n);
+    shares.push(new Set(mutual).size / (wanted?.pattern === "shared" ? wanted.groups.length : n));
     const alive = Array.from({ length: C }, (_, c) => c).filter((c) =>
       Array.from({ length: n }, (__, i) => at(c, i)).some((a) => a > ALIVE_ABOVE * most),
     );

@@ -11,7 +11,7 @@ import { ParameterDecomposition } from "../../decomposition/parameter/parameter-
 import { MechanistError } from "../../error.ts";
 import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
 import { type Network, type Site, weightInputs } from "../../network/network.ts";
-import { axisSize, cast, constant, greater, abs, relabel, type Tensor, transpose } from "../../tensor/index.ts";
+import { axisSize, cast, constant, einsum, greater, abs, relabel, type Tensor, transpose } from "../../tensor/index.ts";
 import type { KnownMechanisms, SitePattern } from "../../training/known-mechanisms.ts";
 import { credited } from "./subject.ts";
 
@@ -65,6 +65,8 @@ interface Parts {
   readonly U: Values;
   /** Whether component i is feature i's. */
   readonly features: boolean;
+  /** Which features component c is of, where features share components. */
+  readonly groups?: readonly (readonly number[])[];
 }
 
 function partsOf({ name, dIn, dOut, features }: Site, pattern: SitePattern | undefined, W: Values): Parts {
@@ -75,11 +77,30 @@ function partsOf({ name, dIn, dOut, features }: Site, pattern: SitePattern | und
   };
   if (pattern?.pattern === "dense") return { ...rows, features: false };
   if (pattern?.pattern === "identity" && features === "in") return { ...rows, features: true };
+  if (pattern?.pattern === "shared" && features === "in") return inGroups(pattern.groups, W);
   if (pattern?.pattern === "identity" && features === "out") {
     const V = values("d_in C", [dIn, dOut], Float32Array.from(W.data));
     return { V, U: values("C d_out", [dOut, dOut], unit(dOut)), features: true };
   }
   throw new MechanistError("Refused", `oracle: expected a matrix whose mechanisms are known, got ${name}`);
+}
+
+/** One component a group of features, whose rows of `W` are multiples of one another: what the first does, as strongly as each does it. */
+function inGroups(groups: readonly (readonly number[])[], W: Values): Parts {
+  const [dIn, dOut] = W.shape as [number, number];
+  const row = (i: number): number[] => Array.from({ length: dOut }, (_, o) => W.data[i * dOut + o]!);
+  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, o) => sum + x * b[o]!, 0);
+  const V = new Float32Array(dIn * groups.length);
+  groups.forEach((members, c) => {
+    const first = row(members[0]!);
+    for (const i of members) V[i * groups.length + c] = dot(row(i), first) / dot(first, first);
+  });
+  return {
+    V: values("d_in C", [dIn, groups.length], V),
+    U: values("C d_out", [groups.length, dOut], Float32Array.from(groups.flatMap(([first]) => row(first!)))),
+    features: false,
+    groups,
+  };
 }
 
 /** Wider than this a pseudo-inverse takes longer to make than to use. */
@@ -100,14 +121,26 @@ function embedded({ name, dIn, dOut }: Site, E: Values, W: Values): Parts {
   };
 }
 
-/** A feature's components matter where it is there, all others everywhere. */
+/** A feature's components matter where it is there, a group's where one of its features is, all others everywhere. */
 function present(x: Tensor, parts: readonly (Parts & { readonly site: Site })[]): Masks {
   const there = relabel(transpose(cast(greater(abs(x), 0), "f32"), "feature batch"), "C batch");
   const batch = axisSize(x, "batch");
   return Object.fromEntries(
-    parts.map(({ site, V, features }) => [
+    parts.map(({ site, V, features, groups }) => [
       site.name,
-      features ? there : constant("C batch", { C: V.shape[1]!, batch }, 1),
+      features ? there : groups ? anyOf(groups, there) : constant("C batch", { C: V.shape[1]!, batch }, 1),
     ]),
   );
+}
+
+/** @param there `C batch`, a row a feature */
+function anyOf(groups: readonly (readonly number[])[], there: Tensor): Tensor<"C batch"> {
+  const n = axisSize(there, "C");
+  const members = constant(
+    "group C",
+    { group: groups.length, C: n },
+    groups.flatMap((group) => Array.from({ length: n }, (_, i) => Number(group.includes(i)))),
+  );
+  const count = einsum("group C, C batch -> group batch", members, there as Tensor<"C batch">);
+  return relabel(cast(greater(count, 0), "f32"), "C batch");
 }
