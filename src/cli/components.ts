@@ -1,4 +1,5 @@
 /** `mechanist components` and `mechanist component`: what a harvest says of components. */
+import { evenly } from "../harvest/examples.ts";
 import { HarvestFolder } from "../harvest/node-folder.ts";
 import { type Answer, type ComponentCard, componentCard, HarvestQuery, listComponents } from "../harvest/node-query.ts";
 import type { HarvestDocument } from "../harvest/document.ts";
@@ -92,12 +93,6 @@ function cardText(card: ComponentCard, document: HarvestDocument, limit: number)
   ];
   const shown = sections.filter(([, text]) => text !== "").map(([title, text]) => `${title}\n${text}`);
   return [first, ...shown].join("\n\n");
-}
-
-/** So many of a list, evenly from its first to its last. */
-function evenly<T>(list: readonly T[], count: number): T[] {
-  if (list.length <= count) return [...list];
-  return Array.from({ length: count }, (_, i) => list[Math.round((i * (list.length - 1)) / Math.max(1, count - 1))]!);
 }
 
 function exampleLines(examples: readonly Answer[], document: HarvestDocument): string {

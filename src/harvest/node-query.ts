@@ -85,8 +85,13 @@ export interface ListOptions {
   readonly limit: number;
 }
 
+/** How much an input says of a component that fires on it: what it is of all firings, times how much likelier it makes one. */
+const TELLING = "pTokenGivenFires * pmi";
+/** Inputs that stand for a component in a list. */
+const FEW = 3;
+
 /**
- * The components that fired, and how many there are beyond those listed.
+ * The components that fired, each with the inputs that tell most of it (`telling`), and how many there are beyond those listed.
  *
  * @throws `UnknownName` for a site or an order that is not there
  */
@@ -106,10 +111,36 @@ export async function listComponents(
     given,
   );
   const rows = await query.rows(
-    `SELECT * FROM components WHERE ${where} AND firings > 0 ORDER BY ${order}, component LIMIT ${limit}`,
+    `WITH listed AS (SELECT * FROM components WHERE ${where} AND firings > 0 ORDER BY ${order}, component LIMIT ${limit}),
+     placed AS (
+       SELECT component, text, row_number() OVER (PARTITION BY component ORDER BY ${TELLING} DESC, token) AS place
+       FROM tokens WHERE kind = 'input' AND pmi > 0 AND component IN (SELECT component FROM listed)),
+     told AS (SELECT component, list(text ORDER BY place) AS telling FROM placed WHERE place <= ${FEW} GROUP BY component)
+     SELECT listed.*, coalesce(telling, []) AS telling FROM listed LEFT JOIN told USING (component) ORDER BY ${order}, component`,
     given,
   );
   return { rows, fired: Number(count!.fired), components: Number(count!.components) };
+}
+
+/** One place where components are. */
+export interface HarvestedSite {
+  readonly site: string;
+  readonly components: number;
+  /** The density of each that fired, largest first. */
+  readonly densities: readonly number[];
+}
+
+/** The sites of a harvest, in the order of the network. */
+export async function harvestedSites(query: HarvestQuery): Promise<HarvestedSite[]> {
+  const rows = await query.rows(
+    `SELECT site, count(*) AS components, list(density ORDER BY density DESC) FILTER (firings > 0) AS densities
+     FROM components GROUP BY site ORDER BY min(component)`,
+  );
+  return rows.map((row) => ({
+    site: String(row.site),
+    components: Number(row.components),
+    densities: (row.densities as number[] | null) ?? [],
+  }));
 }
 
 /** Everything that a harvest says of one component. */
@@ -149,18 +180,17 @@ export async function componentCard(query: HarvestQuery, address: string, limit:
       `SELECT * FROM tokens WHERE component = $1 AND kind = $2 AND ${where} ORDER BY ${order}, token LIMIT ${limit}`,
       [c, kind],
     );
-  const share = "pTokenGivenFires * pmi";
   return {
     component: component!,
     sample: await examples("sample"),
     top: (await examples("top")).slice(0, limit),
     input: {
       common: await tokens("input", "together DESC"),
-      telling: await tokens("input", `${share} DESC`, "pmi > 0"),
+      telling: await tokens("input", `${TELLING} DESC`, "pmi > 0"),
     },
     output: {
       common: await tokens("output", "together DESC"),
-      telling: await tokens("output", `${share} DESC`, "pmi > 0"),
+      telling: await tokens("output", `${TELLING} DESC`, "pmi > 0"),
       missing: await tokens("output", "-pmi * total DESC", "pmi < 0"),
     },
     partners: await query.rows(

@@ -8,6 +8,7 @@ import { parseMetrics } from "../run/metrics.ts";
 import { isRunName, runNames } from "../run/runs.ts";
 import { lastRow, readFrom } from "../run/tail.ts";
 import type { AppOptions } from "./app.ts";
+import { harvestRoutes } from "./harvest-routes.ts";
 import { live } from "./live.ts";
 import { runEvents } from "./run-events.ts";
 
@@ -40,6 +41,8 @@ export function runRoutes({ runs, stop }: AppOptions): Hono {
   });
 
   app.get("/:name/target", async (context) => tensorFile(context, (await found(context)).targetPath, runs));
+
+  app.route("/:name/harvest", harvestRoutes(found));
 
   app.post("/:name/stop", async (context) => {
     const run = await found(context);

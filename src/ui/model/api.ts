@@ -1,5 +1,6 @@
 /** What the server tells the page. */
 import type { DecomposeRecord, RunRecord, TrainRecord } from "../../run/document.ts";
+import type { HarvestCard, HarvestList, Order } from "./harvest.ts";
 
 /** How a run is now: as written, or interrupted when its process is gone without having said so. */
 export type LiveStatus = RunRecord["status"] | "interrupted";
@@ -53,6 +54,20 @@ export async function fetchCheckpoint(name: string, step: number, signal?: Abort
 
 export async function fetchTarget(name: string, signal?: AbortSignal): Promise<Uint8Array> {
   return bytes(await get(path("runs", name, "target"), signal));
+}
+
+/** Components that fired, of all sites unless one is named. */
+export async function fetchHarvest(
+  name: string,
+  { site, sort, limit }: { readonly site: string | undefined; readonly sort: Order; readonly limit: number },
+  signal?: AbortSignal,
+): Promise<HarvestList> {
+  const query = new URLSearchParams({ sort, limit: String(limit), ...(site !== undefined && { site }) });
+  return (await get(`${path("runs", name, "harvest")}?${query.toString()}`, signal)).json() as Promise<HarvestList>;
+}
+
+export async function fetchHarvestCard(name: string, address: string, signal?: AbortSignal): Promise<HarvestCard> {
+  return (await get(path("runs", name, "harvest", address), signal)).json() as Promise<HarvestCard>;
 }
 
 /** Asks the server to stop a run that it carries out itself. */

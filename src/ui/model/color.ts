@@ -107,6 +107,20 @@ export function coloured(
   return out;
 }
 
+/** The ground of a word that matters so much, from 0 to 1, and ink that can be read on it. */
+export function importanceColour(
+  importance: number,
+  scheme: Scheme,
+): { readonly ground: string; readonly ink: string } {
+  if (importance <= 0) return { ground: "none", ink: "inherit" };
+  const table = colourTable("importance", scheme);
+  const at = Math.round(Math.min(1, importance) * (SHADES - 1)) * 3;
+  const [r, g, b] = [table[at]!, table[at + 1]!, table[at + 2]!];
+  // Relative luminance, with the weights of ITU-R BT.709.
+  const bright = (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 > 0.5;
+  return { ground: `rgb(${r} ${g} ${b})`, ink: bright ? "#10130f" : "#f7f9f6" };
+}
+
 /** A CSS gradient of a scale, for its key. */
 export function gradientOf(scale: Scale, scheme: Scheme): string {
   return `linear-gradient(to right, ${STOPS[scheme][scale].map((rgb) => `rgb(${rgb.join(" ")})`).join(", ")})`;
