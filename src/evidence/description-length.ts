@@ -9,8 +9,10 @@
  * nothing. The residual is coded as normal noise of a given width: `n/2 log₂(1 + mse / width²)` bits beyond noise of that width for n outputs.
  *
  * What it does not say: which decomposition is right. One component that holds the whole network is never longer than its parts, for the sets
- * cost nothing then; and codes may tie: `W = [1, 1, 1, 1]` is taken apart into `[0, 1, 1, 1] + [1, 0, 0, 0]` at the same length as into any
- * other two parts of the support. What is to be small for a datum is not the whole code but its own mechanism: see `mechanismLength`.
+ * cost nothing then; in superposition nor are its neurons, which are fewer than its mechanisms; and codes may tie: `W = [1, 1, 1, 1]` is taken
+ * apart into `[0, 1, 1, 1] + [1, 0, 0, 0]` at the same length as into any other two parts of the support. What is to be small for a datum is not
+ * the whole code but its own mechanism: see `mechanismLength`, which by itself likes a table best, with a component for every datum. Both together,
+ * components once and then the mechanism of each datum, put the truth first on the toys of the tests.
  */
 import { meanOfNumbers } from "../intervention/bootstrap.ts";
 

@@ -17,9 +17,10 @@ const reluLayerSettings = z.strictObject({
     .refine((text) => rowsIn(text) !== undefined, "expected rows of equally many numbers, ; between rows")
     .default("1 1 0 0; 0 0 1 1")
     .describe("W, a row an output: numbers with spaces between, ; between rows"),
-  featureProbability: z.number().min(0).max(1).default(0.05).describe("how likely an input is there"),
+  // Where two inputs are hardly ever there together, it saves as good as nothing that they share a component.
+  featureProbability: z.number().min(0).max(1).default(0.2).describe("how likely an input is there"),
   keepEmpty: z.number().min(0).max(1).default(1).describe("how likely an example without any is kept"),
-  low: z.number().default(0).describe("least value of an input that is there"),
+  low: z.number().default(-1).describe("least value of an input that is there"),
   high: z.number().default(1).describe("its largest value"),
   steps: z.literal(0).default(0).describe("none: nothing is trained"),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("changes nothing: nothing is random"),
