@@ -14,15 +14,18 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best.edits <= Math.max(2, Math.floor(name.length / 2)) ? best.candidate : undefined;
 }
 
-/** Levenshtein's distance: insertions, deletions and substitutions from one text to another. */
+/** Insertions, deletions, substitutions and swaps of neighbours from one text to another (optimal string alignment). */
 function edits(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1])));
+      const changed = row[j - 1]! + Number(a[i - 1] !== b[j - 1]);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2]! + 1 : changed;
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, changed, swapped));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[b.length]!;
 }
