@@ -1,15 +1,19 @@
 /**
  * The network of `network/two-contexts` as a target: one weight that two mechanisms use whole, one in each context. There is nothing to train. Right are three
- * parts: the weight, in both contexts, and what each does with it, in its own alone.
+ * parts, if the context passes the first layer by: the weight, in both contexts, and what each does with it, in its own alone.
  */
 import { z } from "zod";
-import { TWO_CONTEXTS_INPUTS, twoContexts } from "../../network/two-contexts.ts";
+import { CONTEXT_ROUTES, TWO_CONTEXTS_INPUTS, twoContexts } from "../../network/two-contexts.ts";
 import { concat, less, mul, reshape, sub, type Tensor, uniform, where } from "../../tensor/index.ts";
 import type { LoopOptions } from "../loop.ts";
 import type { Target, TrainDocument, Trained } from "../target.ts";
 
 const twoContextsSettings = z.strictObject({
   weight: z.number().min(-1).max(1).default(1).describe("w, which both contexts use"),
+  route: z
+    .enum(CONTEXT_ROUTES)
+    .default("past")
+    .describe("how the context reaches the second layer: past the first, which has w, or through it"),
   featureProbability: z
     .number()
     .min(0)
@@ -33,8 +37,8 @@ function inputs(name: string, { featureProbability }: TwoContextsSettings, batch
   return concat([x, where(isA, 1, 0), where(isA, 0, 1)], "feature") as Tensor<"batch feature">;
 }
 
-async function make({ weight }: TwoContextsSettings, { onCheckpoint }: LoopOptions): Promise<Trained> {
-  const { weights } = twoContexts(weight);
+async function make({ weight, route }: TwoContextsSettings, { onCheckpoint }: LoopOptions): Promise<Trained> {
+  const { weights } = twoContexts(weight, route);
   await onCheckpoint?.({ step: 0, tensors: weights });
   return { weights, metrics: { weight }, stepsPerSecond: 0 };
 }
@@ -48,10 +52,18 @@ export const twoContextsTarget: Target = {
       source: "Mechanist",
       settings: {},
     },
+    through: {
+      summary: "the same, the context passing through the layer that has w: that layer can be shared out otherwise",
+      source: "Mechanist",
+      settings: { route: "through" },
+    },
   },
   success: [{ metric: "weight", meaning: "the weight that both contexts use" }],
-  title: () => "two-contexts",
-  network: (settings) => twoContexts(settingsOf(settings).weight).network,
+  title: (settings) => `two-contexts${settingsOf(settings).route === "through" ? "-through" : ""}`,
+  network: (settings) => {
+    const { weight, route } = settingsOf(settings);
+    return twoContexts(weight, route).network;
+  },
   batch: (name, settings, batch) => inputs(name, settingsOf(settings), batch),
   train: (settings, options = {}) => make(settingsOf(settings), options),
 };
