@@ -5,42 +5,39 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { dot, randomDirections } from "../../instrument/random-directions.ts";
 import { meanOfNumbers } from "../../intervention/bootstrap.ts";
-import { foldIn, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
+import { foldIn, type Key, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
 import { fitLinear, type Rows, rSquared } from "../../training/linear-regression.ts";
 import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
-import { isRing, mixture, separability } from "./plane.ts";
+import { type Ring, ringOf } from "./ring.ts";
 import { featureStrength } from "./true-features.ts";
 
 export const CIRCLES: Measure = {
   title: "circles broken into points",
   formula:
-    "components that act with nine tenths of their direction's length in the circle's plane; without known circles, components of a group (cosine above 0.5, one to the next) whose values in the plane of their largest variance have separability ≥ 0.5 bits and mixture ≤ 0.35",
+    "components that act with nine tenths of their direction's length in the circle's plane; without known circles, components of a group (cosine above 0.5, one to the next) whose values in the plane of their largest variance go round: E[q²] / E[q]² below 4/3 by 3 standard errors, q the squared distance from the middle; points in every quarter turn about it; mixture below 0.5; separability above that of shuffles",
   source:
-    "Engels et al. 2024 (Not All Language Model Features Are Linear), the rule fitted by Mechanist on seven shapes",
+    "Engels et al. 2024 (Not All Language Model Features Are Linear); the rule is Mechanist's, from what any density without a hole has (Olshen & Savage 1970)",
   unit: "components a circle",
   reduction: "mean over circles",
   control: "as many random directions in the place of the components",
   rule: "above 2: a circle takes a plane, which two directions span",
   establishes: "how many components share a feature that is one of two dimensions",
   doesNotEstablish:
-    "that the network uses the plane as one: turning what is in it and looking at the output would; on fresh shapes the rule misses noisy and uneven rings",
+    "that the network uses the plane as one: turning what is in it and looking at the output would; four corners are taken for two features, which they may be",
 };
 
 export interface CirclesDetails {
   readonly known: boolean;
-  readonly circles: readonly {
+  /** Each with what its values in the plane look like, where it is there often enough. */
+  readonly circles: readonly (Partial<Ring> & {
     readonly components: number;
-    /** Of the values in the plane. */
-    readonly separability: number;
-    readonly mixture: number;
-    readonly ring: boolean;
     /** The share of the circle on which each of its components acts, mean; of known circles. */
     readonly arc?: number;
     /** R² of the angle's cosine and sine from the components' strengths, by least squares on rows that were not fitted; and with angles of other rows. */
     readonly angle?: number;
     readonly angleControl?: number;
-  }[];
+  })[];
 }
 
 const IN_PLANE = 0.9;
@@ -51,7 +48,7 @@ const PLANE_SHARE = 0.8;
 const FEWEST_ROWS = 200;
 /** Components of which all pairs are looked at, and points that indices are made of. */
 const MOST = 2048;
-const POINTS = 8192;
+const POINTS = 4096;
 
 export function circles(place: Place, seed = 0): Outcome<CirclesDetails> {
   const { directions, truth, width, C } = place;
@@ -75,8 +72,8 @@ export function circles(place: Place, seed = 0): Outcome<CirclesDetails> {
     return { value, control, present: value > 2, n: all.length, counted: "known circles", details };
   }
   if (C > MOST) return { missing: `looks at all pairs of at most ${MOST} components, got ${C}` };
-  const found = blind(place, directions);
-  const byChance = blind(place, random);
+  const found = blind(place, directions, key);
+  const byChance = blind(place, random, key);
   const sizes = (rings: readonly { components: number }[]): number =>
     rings.length === 0 ? 0 : meanOfNumbers(rings.map(({ components }) => components));
   const value = sizes(found);
@@ -91,14 +88,13 @@ function knownCircle(
   place: Place,
   members: readonly number[],
   own: readonly number[],
-  key: ReturnType<typeof keyFromSeed>,
+  key: Key,
 ): CirclesDetails["circles"][number] {
   const { truth, rows } = place;
   const [a, b] = members.map((j) => featureStrength(truth!, rows, j)) as [Float32Array, Float32Array];
   const there = Array.from({ length: rows }, (_, row) => row).filter((row) => a[row] !== 0 || b[row] !== 0);
   const points = { a: there.slice(0, POINTS).map((row) => a[row]!), b: there.slice(0, POINTS).map((row) => b[row]!) };
-  const [S, M] = there.length < FEWEST_ROWS ? [NaN, NaN] : [separability(points), mixture(points)];
-  const base = { components: own.length, separability: S, mixture: M, ring: isRing(S, M) };
+  const base = { components: own.length, ...(there.length >= FEWEST_ROWS && ringOf(points, key)) };
   if (own.length === 0 || there.length < FEWEST_ROWS) return base;
   const z = own.map((c) => strengthOf(place, c));
   const arc = meanOfNumbers(z.map((one) => there.filter((row) => one[row] !== 0).length / there.length));
@@ -128,12 +124,12 @@ const cut = ({ columns, data }: Rows, from: number, to: number): Rows => ({
 });
 
 /** Groups of components whose values go round. */
-function blind(place: Place, directions: Float32Array): CirclesDetails["circles"][number][] {
+function blind(place: Place, directions: Float32Array, key: Key): CirclesDetails["circles"][number][] {
   return groupsOf(acting(place), directions, place.width).flatMap((group) => {
     const found = planeOf(place, directions, group);
     if (found === undefined) return [];
-    const [S, M] = [separability(found), mixture(found)];
-    return isRing(S, M) ? [{ components: group.length, separability: S, mixture: M, ring: true }] : [];
+    const ring = ringOf(found, key);
+    return ring.ring ? [{ components: group.length, ...ring }] : [];
   });
 }
 

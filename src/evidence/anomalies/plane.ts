@@ -1,49 +1,97 @@
 /** Whether two numbers that come together are two features or one that takes a plane (Engels et al. 2024). */
 
+import { meanOfNumbers } from "../../intervention/bootstrap.ts";
+import { foldIn, type Key, randomPermutation } from "../../tensor/index.ts";
+
 /** Points of a plane. */
 export interface PlanePoints {
   readonly a: ArrayLike<number>;
   readonly b: ArrayLike<number>;
 }
 
-/** Cells a side of the histogram, angles that are tried, and the width of the slab in units of the spread. */
+/** Cells a side of the histogram, angles of a quarter turn that are tried, then steps between two of them, and the width of the slab in units of the spread. */
 const CELLS = 40;
 const ANGLES = 45;
+const ANGLE = Math.PI / 2 / ANGLES;
+const FINER = 5;
 const EPSILON = 0.1;
 /** The slab is looked for at so many directions and places. */
 const SLAB_ANGLES = 60;
 const SLAB_PLACES = 200;
 
+/** How often one coordinate is shuffled. */
+const SHUFFLES = 16;
+
 const NATS_A_BIT = Math.LN2;
+
+/** How far two numbers are from being two features. */
+export interface Separability {
+  /** In bits. */
+  readonly bits: number;
+  /** What numbers that are independent, and else like these, hardly ever exceed: the mean of shuffles and four of their deviations. */
+  readonly chance: number;
+}
 
 /**
  * Separability: the mutual information of the two coordinates, in bits, at the rotation where it is smallest; 0 where the plane is two features.
  * Counted in cells, with the bias of so many cells at so many points taken off (Miller 1955).
  */
-export function separability(points: PlanePoints): number {
-  const white = whitened(points);
-  const n = points.a.length;
-  let least = Infinity;
-  for (let i = 0; i < ANGLES; i++) {
-    const angle = (i * Math.PI) / 2 / ANGLES;
+export function separability(points: PlanePoints, key: Key): Separability {
+  const coarse = leastInformation(whitened(points), 0, ANGLE, ANGLES);
+  const fine = leastInformation(whitened(points), coarse.angle - ANGLE, ANGLE / FINER, 2 * FINER + 1);
+  const { one, two } = fine;
+  const shuffled = Array.from({ length: SHUFFLES }, (_, i) => {
+    const order = randomPermutation(foldIn(key, i), two.length);
+    // As it was done with the points: a sample of independent numbers is correlated a little, too.
+    const white = whitened({ a: one, b: two.map((_v, p) => two[order[p]!]!) });
+    return leastInformation(white, -2 * (ANGLE / FINER), ANGLE / FINER, 5).information;
+  });
+  const mean = meanOfNumbers(shuffled);
+  const deviation = Math.sqrt(meanOfNumbers(shuffled.map((bits) => (bits - mean) ** 2)));
+  return { bits: Math.max(0, fine.information), chance: mean + 4 * deviation };
+}
+
+interface Turned {
+  readonly information: number;
+  readonly angle: number;
+  /** The coordinates there. */
+  readonly one: Float64Array;
+  readonly two: Float64Array;
+}
+
+/** The rotation, of `count` from one on, at which two coordinates have the least to do with one another. */
+function leastInformation(
+  { a, b }: { a: Float64Array; b: Float64Array },
+  from: number,
+  step: number,
+  count: number,
+): Turned {
+  let best: Turned = { information: Infinity, angle: from, one: a, two: b };
+  for (let i = 0; i < count; i++) {
+    const angle = from + i * step;
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-    const joint = new Float64Array(CELLS * CELLS);
-    const [first, second] = [new Float64Array(CELLS), new Float64Array(CELLS)];
-    const [one, two] = [
-      cells(white.a.map((a, p) => cos * a - sin * white.b[p]!)),
-      cells(white.a.map((a, p) => sin * a + cos * white.b[p]!)),
-    ];
-    for (let p = 0; p < n; p++) {
-      joint[one[p]! * CELLS + two[p]!]!++;
-      first[one[p]!]!++;
-      second[two[p]!]!++;
-    }
-    const information = entropy(first, n) + entropy(second, n) - entropy(joint, n);
-    const used = (counts: Float64Array): number => counts.filter((count) => count > 0).length;
-    const bias = (used(joint) - used(first) - used(second) + 1) / (2 * n) / NATS_A_BIT;
-    least = Math.min(least, information - Math.max(0, bias));
+    const one = a.map((x, p) => cos * x - sin * b[p]!);
+    const two = a.map((x, p) => sin * x + cos * b[p]!);
+    const information = mutualInformation(cells(one), cells(two));
+    if (information < best.information) best = { information, angle, one, two };
   }
-  return Math.max(0, least);
+  return best;
+}
+
+/** In bits, of numbers that are in some cell each. */
+function mutualInformation(one: Int32Array, two: Int32Array): number {
+  const n = one.length;
+  const joint = new Float64Array(CELLS * CELLS);
+  const [first, second] = [new Float64Array(CELLS), new Float64Array(CELLS)];
+  for (let p = 0; p < n; p++) {
+    joint[one[p]! * CELLS + two[p]!]!++;
+    first[one[p]!]!++;
+    second[two[p]!]!++;
+  }
+  const information = entropy(first, n) + entropy(second, n) - entropy(joint, n);
+  const used = (counts: Float64Array): number => counts.filter((count) => count > 0).length;
+  const bias = (used(joint) - used(first) - used(second) + 1) / (2 * n) / NATS_A_BIT;
+  return information - Math.max(0, bias);
 }
 
 /**
@@ -70,12 +118,6 @@ export function mixture(points: PlanePoints): number {
   return most;
 }
 
-/** From here on a plane counts as one feature that goes round: fitted on seven shapes, held against others in the tests. */
-const RING = { separability: 0.5, mixture: 0.35 } as const;
-
-/** Whether points go round. */
-export const isRing = (S: number, M: number): boolean => S >= RING.separability && M <= RING.mixture;
-
 /** In which of the cells between the least and the largest each number is. */
 function cells(numbers: Float64Array): Int32Array {
   const least = numbers.reduce((a, b) => Math.min(a, b), Infinity);
@@ -91,7 +133,7 @@ function entropy(counts: Float64Array, n: number): number {
 }
 
 /** Both coordinates about their means, of deviation 1 and not correlated: an ellipse becomes a circle. */
-function whitened({ a, b }: PlanePoints): { readonly a: Float64Array; readonly b: Float64Array } {
+export function whitened({ a, b }: PlanePoints): { readonly a: Float64Array; readonly b: Float64Array } {
   const n = a.length;
   let [ma, mb] = [0, 0];
   for (let p = 0; p < n; p++) {
