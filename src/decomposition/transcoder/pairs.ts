@@ -23,7 +23,7 @@ export const STREAM_INPUTS = ["hook_resid_mid", "hook_mlp_in", "hook_resid_pre"]
 type Batch = (size: number) => Tensor;
 
 /** What a network lacks that no transcoder fits into. */
-const NO_PAIR = "a network with MLPs, or without blocks and with two hook points of as many rows";
+const NO_PAIR = "a network with MLPs, or without attention and with two hook points of as many rows";
 
 /** Why no transcoder fits into a network, in a few words; nothing where one does. */
 export function pairObjection({ target, settings }: TrainDocument): string | undefined {
@@ -84,8 +84,8 @@ export function pointPairs(
 }
 
 /**
- * Every MLP; where a network has no blocks, from the first point whose rows are those of the last to the last. Blocks without an MLP are attention, which brings together
- * rows that no transcoder sees.
+ * Every MLP; where a network has none, from the first point whose rows are those of the last to the last. Attention alone brings together rows that no transcoder sees
+ * together.
  */
 function usualPairs(network: Network, batch: Batch, inputs: readonly string[]): [string, string][] {
   const names = network.points.map(({ name }) => name);
@@ -94,7 +94,7 @@ function usualPairs(network: Network, batch: Batch, inputs: readonly string[]): 
     const from = inputs.map((input) => `${block}.${input}`).find((input) => names.includes(input));
     return block === undefined || from === undefined ? [] : [[from, name]];
   });
-  if (own.length > 0 || names.some((name) => name.startsWith("blocks."))) return own;
+  if (own.length > 0 || names.some((name) => name.includes(".attn."))) return own;
   const rows = rowCounts(network, batch);
   const last = names.findLast((name) => rows.has(name))!;
   const first = names.find((name) => name !== last && rows.get(name) === rows.get(last));

@@ -141,10 +141,12 @@ describe("are refused in one line:", () => {
   test("networks without MLPs, or with too few points", () => {
     const attentionOnly = resolveTarget("induction", { preset: "quick" });
     const superposition = resolveTarget("superposition", { set: { features: 8, dimensions: 4 } });
+    const oneMlp = resolveTarget("modular-addition", { preset: "quick" });
     for (const method of ["transcoder", "skip-transcoder", "clt"]) {
+      expect(resolveMethod(method, { target: oneMlp }).method).toBe(method);
       for (const lacking of [superposition, attentionOnly]) {
         expect(() => resolveMethod(method, { target: lacking })).toThrow(
-          `${method} of ${lacking.target}: expected a network with MLPs, or without blocks and with two hook points`,
+          `${method} of ${lacking.target}: expected a network with MLPs, or without attention and with two hook points`,
         );
       }
     }
