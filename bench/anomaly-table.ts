@@ -53,7 +53,10 @@ function cellOf(rows: readonly MatrixRow[], anomaly: AnomalyName): Cell {
   const control = controls.length === 0 ? "" : ` (${short(meanOfNumbers(controls))})`;
   const word = present === 0 ? "absent" : "present";
   const count = present === 0 ? ok.length : present;
-  const text = `${word} ${count}/${rows.length}: ${short(meanOfNumbers(ok.map(({ value }) => value)))}${control}`;
+  // How much there is to speak of: nearly nothing may be left over, and be linear in the value.
+  const left = ok.flatMap(({ details }) => (anomaly === "darkMatter" ? [Number(details.unexplained)] : []));
+  const of = left.length === 0 ? "" : ` of ${short(meanOfNumbers(left))}`;
+  const text = `${word} ${count}/${rows.length}: ${short(meanOfNumbers(ok.map(({ value }) => value)))}${control}${of}`;
   return { text, ...(missing.length > 0 && { why: `${missing.length} of ${rows.length}: ${missing[0]}` }) };
 }
 

@@ -5,6 +5,7 @@
 import { foldIn, keyFromSeed, randomPermutation } from "../../tensor/index.ts";
 import type { Measure, Outcome } from "./measure.ts";
 import { type Place, strengthOf } from "./place.ts";
+import { hasBothSigns } from "./signs.ts";
 import { correlation } from "./co-occurrence.ts";
 import { featureStrength, type TrueFeatures } from "./true-features.ts";
 
@@ -49,8 +50,12 @@ export function composition(place: Place, seed = 0): Outcome<CompositionDetails>
     for (let c = 0; c < C; c++) {
       const own = strengthOf(place, c);
       const z = order === undefined ? own : own.map((_, row) => own[order[row]!]!);
-      // What writes nothing where a thing is there follows its absence: its own direction would be the opposite one.
-      const followed = things.map(({ strength }) => correlation(z, strength));
+      // What writes nothing where a thing is there follows its absence: its own direction would be the opposite one. What acts both ways has no own one.
+      const both = hasBothSigns(place, c);
+      const followed = things.map(({ strength }) => {
+        const r = correlation(z, strength);
+        return both ? Math.abs(r) : r;
+      });
       const best = followed.reduce((a, r, i) => (r > followed[a]! ? i : a), 0);
       if (followed[best]! >= FOLLOWS) owners.add(best);
     }

@@ -45,6 +45,8 @@ const STEPS = 100;
 const RESTARTS = 3;
 const FEWEST_ROWS_A_CLUSTER = 4;
 const MOST_ACTIVE = 64;
+/** Shares of the variance below this are float32's rounding: as little as nothing is left over, whoever left it. */
+const ROUNDING = 1e-6;
 
 /** @param active directions a row; the mean number of components that act unless given */
 export async function onlyClustering(
@@ -78,7 +80,7 @@ export async function onlyClustering(
   const own = Float32Array.from(acting.flatMap((c) => Array.from(directionOf(directions, width, c))));
   const drawn = randomDirections(foldIn(key, "random"), size, width);
   const variance = squaresAboutMean(judging);
-  const unexplained = (of: Float32Array): number => pursuitError(judging, of, kept) / variance;
+  const unexplained = (of: Float32Array): number => Math.max(ROUNDING, pursuitError(judging, of, kept) / variance);
   const details = {
     size,
     active: kept,

@@ -29,6 +29,7 @@ import {
 } from "../../tensor/index.ts";
 import type { KnownMechanisms } from "../../training/known-mechanisms.ts";
 import type { DataSource } from "../fresh-data.ts";
+import { turnRound } from "./signs.ts";
 import { type TrueFeatures, trueFeatures } from "./true-features.ts";
 
 /** The data that anomalies are measured on. */
@@ -58,7 +59,7 @@ export interface Place {
   readonly x: Float32Array;
   /** What the components make of it together, as the method masks them: `row d`. */
   readonly made: Float32Array;
-  /** The length of what each component writes, with the sign along its direction: `C row`; 0 where it does not act. */
+  /** The length of what each component writes, with the sign along its direction: `C row`; 0 where it does not act. Positive on some row of each that acts. */
   readonly z: Float32Array;
   /** Unit directions of what each writes, `C d`, zeros for one that writes nothing; absent where components have more than one. */
   readonly directions?: Float32Array;
@@ -189,7 +190,11 @@ export async function observe(
   } finally {
     await program.dispose();
   }
-  for (const { x: value, z } of kept) withoutRounding(z, value, rows);
+  places.forEach(({ name }, i) => {
+    const { x: value, z } = kept[i]!;
+    withoutRounding(z, value, rows);
+    turnRound({ z, rows }, Object.values(directions[name] ?? {}));
+  });
   return {
     rows,
     ...(isTokens && { tokens }),

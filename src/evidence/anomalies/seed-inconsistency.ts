@@ -6,6 +6,7 @@ import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, type Key, keyFromSeed } from "../../tensor/index.ts";
 import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
+import { hasBothSigns } from "./signs.ts";
 import { SAME_DIRECTION } from "./true-features.ts";
 
 export const SEED_INCONSISTENCY: Measure = {
@@ -62,33 +63,36 @@ export function seedInconsistency(places: readonly Place[], seed = 0): Outcome<S
   };
 }
 
-/** What a component writes, and of weights what it reads. */
-type Sides = readonly ArrayLike<number>[];
+/** What a component writes, and of weights what it reads; either way where it acts with both signs. */
+interface Sides {
+  readonly parts: readonly ArrayLike<number>[];
+  readonly signed: boolean;
+}
 
 function sidesOf(place: Place): Sides[] {
   const { C, directions, readDirections, width } = place;
   const reads = readDirections && readDirections.length / C;
   return Array.from({ length: C }, (_, c) => c)
     .filter((c) => strengthOf(place, c).some((z) => z !== 0))
-    .map((c) => [
-      directionOf(directions!, width, c),
-      ...(readDirections ? [directionOf(readDirections, reads!, c)] : []),
-    ]);
+    .map((c) => ({
+      parts: [directionOf(directions!, width, c), ...(readDirections ? [directionOf(readDirections, reads!, c)] : [])],
+      signed: hasBothSigns(place, c),
+    }));
 }
 
 const random = (like: readonly Sides[], key: Key): Sides[] =>
-  like.map((sides, c) => sides.map((side, i) => randomDirections(foldIn(foldIn(key, c), i), 1, side.length)[0]!));
+  like.map(({ parts, signed }, c) => ({
+    parts: parts.map((side, i) => randomDirections(foldIn(foldIn(key, c), i), 1, side.length)[0]!),
+    signed,
+  }));
 
 function matched(left: readonly Sides[], right: readonly Sides[]): SeedInconsistencyDetails["pairs"][number] {
   const cosines = Matrix.zeros(left.length, right.length);
   left.forEach((a, i) =>
-    right.forEach((b, j) =>
-      cosines.set(
-        i,
-        j,
-        a.reduce((product, side, s) => product * dot(side, b[s]!), 1),
-      ),
-    ),
+    right.forEach((b, j) => {
+      const cosine = a.parts.reduce((product, side, s) => product * dot(side, b.parts[s]!), 1);
+      cosines.set(i, j, a.signed && b.signed ? Math.abs(cosine) : cosine);
+    }),
   );
   // It works on the matrix it is given.
   const { rowAssignments } = linearSumAssignment(cosines.clone(), { maximaze: true });

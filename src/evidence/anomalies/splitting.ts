@@ -7,6 +7,7 @@ import { meanOfNumbers } from "../../intervention/bootstrap.ts";
 import { foldIn, keyFromSeed } from "../../tensor/index.ts";
 import type { Measure, Outcome } from "./measure.ts";
 import { directionOf, type Place, strengthOf } from "./place.ts";
+import { hasBothSigns } from "./signs.ts";
 import { SAME_DIRECTION } from "./true-features.ts";
 
 export const SPLITTING: Measure = {
@@ -47,6 +48,7 @@ export function splitting(place: Place, smaller?: Place, seed = 0): Outcome<Spli
   const groups = groupsOf(
     targets,
     own.map(({ direction }) => direction),
+    own.map(({ c }) => hasBothSigns(place, c)),
   );
   const held = groups.filter((group) => group.length > 0);
   const random = randomDirections(foldIn(keyFromSeed(seed), "splitting"), own.length, width);
@@ -86,13 +88,18 @@ function acting(place: Place): Directed[] {
   return all.filter(({ c }) => strengthOf(place, c).some((z) => z !== 0));
 }
 
-/** For each target the directions that are its own: nearest to it, and near enough. */
-function groupsOf(targets: readonly Directed[], directions: readonly ArrayLike<number>[]): number[][] {
+/** For each target the directions that are its own: nearest to it, and near enough; either way where they act both ways. */
+function groupsOf(
+  targets: readonly Directed[],
+  directions: readonly ArrayLike<number>[],
+  signed: readonly boolean[] = [],
+): number[][] {
   const groups: number[][] = targets.map(() => []);
   directions.forEach((direction, i) => {
     let [best, nearest] = [-Infinity, 0];
     targets.forEach((target, t) => {
-      const cosine = dot(direction, target.direction);
+      const raw = dot(direction, target.direction);
+      const cosine = signed[i] ? Math.abs(raw) : raw;
       if (cosine > best) [best, nearest] = [cosine, t];
     });
     if (best > SAME_DIRECTION) groups[nearest]!.push(i);

@@ -7,6 +7,7 @@ import { interpret } from "../../engine/index.ts";
 import type { KnownMechanisms } from "../../training/known-mechanisms.ts";
 import { dot, lengthOf } from "../../instrument/random-directions.ts";
 import type { Place } from "./place.ts";
+import { hasBothSigns } from "./signs.ts";
 
 /** Features that have to do with one another. */
 export interface FeatureFamily {
@@ -104,29 +105,19 @@ export const SAME_DIRECTION = 0.9;
 export function nearestComponents(place: Place): FeatureMatch[] {
   const { truth, directions, width, C, z, rows } = place;
   if (truth === undefined || directions === undefined) return [];
-  const signed = hasBothSigns(place);
   const acting = Array.from({ length: C }, (_, c) => c).filter((c) =>
     z.subarray(c * rows, (c + 1) * rows).some((strength) => strength !== 0),
   );
   if (acting.length === 0) return [];
+  const signed = acting.map((c) => hasBothSigns(place, c));
   return Array.from({ length: truth.count }, (_, feature) => {
     const own = truth.directions.subarray(feature * width, (feature + 1) * width);
     let best = { feature, component: acting[0]!, cosine: -Infinity };
-    for (const c of acting) {
+    acting.forEach((c, i) => {
       const raw = dot(own, directions.subarray(c * width, (c + 1) * width));
-      const cosine = signed ? Math.abs(raw) : raw;
+      const cosine = signed[i] ? Math.abs(raw) : raw;
       if (cosine > best.cosine) best = { feature, component: c, cosine };
-    }
+    });
     return best;
   });
-}
-
-/** Whether components act with both signs, as principal components do and latents do not. */
-function hasBothSigns({ z }: Pick<Place, "z">): boolean {
-  let [above, below] = [false, false];
-  for (let i = 0; i < z.length && !(above && below); i++) {
-    if (z[i]! > 0) above = true;
-    if (z[i]! < 0) below = true;
-  }
-  return above && below;
 }
