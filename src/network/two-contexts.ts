@@ -25,7 +25,7 @@ export const TWO_CONTEXTS_INPUTS = ["x", "a", "b"] as const;
 
 /** How the context reaches the second layer: past the first, or through it. */
 export const CONTEXT_ROUTES = ["past", "through"] as const;
-export type ContextRoute = (typeof CONTEXT_ROUTES)[number];
+type ContextRoute = (typeof CONTEXT_ROUTES)[number];
 
 export interface TwoContexts {
   readonly network: Network;
