@@ -100,6 +100,12 @@ export const NETWORKS: Readonly<Record<string, NetworkOf>> = {
   },
   circles: { ...all, ...slower, about: "8 circles", preset: "circles", units: 64, active: 4, width: 32 },
   default: { ...all, ...slow, about: "64 features in 32 dimensions", units: 64, active: 6, width: 32 },
+  layers: {
+    ...{ about: "residual MLP of two layers, 20 features, 5 neurons each, trained", target: "resid-mlp" },
+    ...{ preset: "quick", set: { layers: 2, neurons: 5 }, units: 20, active: 3, width: 200 },
+    untrained: { steps: 1 },
+    methods: ["spd", "sae", "topk", "transcoder", "svd", "neurons", "random"],
+  },
   tms: {
     ...{ about: "toy model of superposition, 5-2, trained", target: "tms", methods: METHODS_ASKED },
     ...{ units: 5, active: 1, width: 2, untrained: { steps: 1, attempts: 1 } },

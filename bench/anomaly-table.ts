@@ -4,21 +4,21 @@ import { meanOfNumbers } from "../src/intervention/bootstrap.ts";
 import type { Found, MatrixRow, Measured } from "./anomaly-matrix.ts";
 import { METHODS_ASKED, NETWORKS } from "./anomaly-networks.ts";
 
-/** Where each anomaly is expected of dictionaries, or can be looked for; and where it should not be. */
-const EXPECTED: readonly (readonly [anomaly: AnomalyName, network: string, control?: string])[] = [
-  ["shrinkage", "shrinkage"],
+/** Where each anomaly is expected of dictionaries, or can be looked for; and beside some a network where it is not. */
+const EXPECTED: readonly (readonly [anomaly: AnomalyName, ...networks: string[]])[] = [
+  ["shrinkage", "shrinkage", "default", "tms"],
   ["splitting", "splitting"],
   ["absorption", "absorption", "absorption, control"],
-  ["hedging", "hedging", "hedging, control"],
+  ["hedging", "hedging", "hedging, control", "hedging, 2 units"],
   ["composition", "animals", "animals, control"],
   ["circles", "circles"],
-  ["deadAndDense", "default"],
-  ["darkMatter", "default"],
-  ["seedInconsistency", "default"],
+  ["deadAndDense", "default", "tms"],
+  ["darkMatter", "default", "tms"],
+  ["seedInconsistency", "default", "tms", "layers"],
   ["onlyClustering", "default"],
-  ["usefulness", "default"],
-  ["spread", "tms"],
-  ["randomNetwork", "tms"],
+  ["usefulness", "default", "tms"],
+  ["spread", "tms", "layers"],
+  ["randomNetwork", "tms", "layers"],
 ];
 
 const ALL = Object.keys(ANOMALIES) as AnomalyName[];
@@ -83,13 +83,23 @@ export function printTables(rows: readonly MatrixRow[], networks: readonly strin
     return `${text} [${notes.indexOf(why) + 1}]`;
   };
   const methods = METHODS_ASKED.filter((method) => rows.some((row) => row.method === method && !row.failed));
-  console.log(head(["method", ...EXPECTED.map(([anomaly, network]) => `${ANOMALIES[anomaly].title} (${network})`)]));
-  for (const method of methods) {
-    const cells = EXPECTED.map(([anomaly, network]) => {
+  console.log(head(["anomaly", "on", ...methods]));
+  const looked = EXPECTED.flatMap(([anomaly, ...where]) =>
+    where
+      .filter((network) => rows.some((row) => row.network === network))
+      .map((network) => [anomaly, network] as const),
+  );
+  for (const [anomaly, network] of looked) {
+    const cells = methods.map((method) => {
       const own = of(network, method);
       return `${noted(cellOf(own, anomaly))}${lost(own) ? " †" : ""}`;
     });
-    console.log(line([method, ...cells]));
+    console.log(line([ANOMALIES[anomaly].title, network, ...cells]));
+  }
+  for (const network of new Set(looked.map(([, one]) => one))) {
+    console.log(
+      line(["features found; MMCS (chance)", network, ...methods.map((method) => foundText(of(network, method)))]),
+    );
   }
   for (const network of networks) {
     const own = rows.filter((row) => row.network === network && !row.failed);
