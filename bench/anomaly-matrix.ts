@@ -19,6 +19,7 @@ import {
   type Place,
 } from "../src/evidence/anomalies/index.ts";
 import { splitting } from "../src/evidence/anomalies/splitting.ts";
+import { absorption } from "../src/evidence/anomalies/absorption.ts";
 import { nearestComponents, SAME_DIRECTION } from "../src/evidence/anomalies/true-features.ts";
 import { judgeMechanisms } from "../src/evidence/mechanisms.ts";
 import { randomDirections } from "../src/instrument/random-directions.ts";
@@ -202,7 +203,13 @@ async function measured(
     measures: Object.fromEntries(
       Object.entries(measures).map(([anomaly, { places: all }]) => [
         anomaly,
-        Object.fromEntries(Object.entries(all).map(([place, outcome]) => [place, shortened(outcome)])),
+        Object.fromEntries(
+          Object.entries(all).map(([name, outcome]) => {
+            const place = observed.places.find((one) => one.name === name);
+            const asked = anomaly === "absorption" && network.pairs !== undefined && place !== undefined;
+            return [name, shortened(asked ? (absorption(place, [...network.pairs]) as Outcome) : outcome)];
+          }),
+        ),
       ]),
     ),
   };

@@ -14,6 +14,8 @@ export interface NetworkOf {
   readonly width: number;
   /** Whether parameter decompositions, too, have only so many. */
   readonly tight?: boolean;
+  /** Features that are looked at as parent and child though they are none. */
+  readonly pairs?: readonly (readonly [parent: number, child: number])[];
   /** Units of a smaller one, for splitting. */
   readonly smaller?: number;
   /** Settings of a target that was hardly trained, for the network with random weights. */
@@ -53,6 +55,7 @@ export const NETWORKS: Readonly<Record<string, NetworkOf>> = {
       width: 50,
     },
     set: { structure: "pairs", correlation: 0, families: 1 },
+    pairs: [[0, 1]],
   },
   hedging: {
     ...{
