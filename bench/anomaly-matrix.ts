@@ -82,7 +82,7 @@ export interface MatrixRow {
   readonly measures: Readonly<Partial<Record<AnomalyName, Readonly<Record<string, Measured>>>>>;
 }
 
-const FILE = process.env.MATRIX ?? "docs/results/anomaly-matrix.jsonl";
+const FILE = "docs/results/anomaly-matrix.jsonl";
 const ROWS = 4096;
 
 const { values, positionals } = parseArgs({
