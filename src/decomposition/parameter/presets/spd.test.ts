@@ -18,3 +18,13 @@ test("networks of tokens get importances that see what stands around; networks o
   expect(settingsFor("stories", "default").importance).toBe("transformer");
   expect(settingsFor("tms", "default").importance).toBe("gate");
 });
+
+test("many features that share a matrix between hidden values may use it as one block", () => {
+  const [shared, apart] = [true, false].map((identity) =>
+    settingsFor("tms", "default", { features: 40, hidden: 10, identity }),
+  );
+  expect([shared!.frequencyMinimality, shared!.pStart, shared!.pEnd, shared!.importanceEnd]).toEqual([0, 2, 0.5, 0]);
+  expect([apart!.frequencyMinimality, apart!.pStart, apart!.pEnd]).toEqual([1, 1, 1]);
+  // Where no matrix reads features themselves, none is between others that do.
+  expect(settingsFor("resid-mlp", "resid-mlp-1").frequencyMinimality).toBe(1);
+});

@@ -94,7 +94,32 @@ function forFeatures(network: Network): Preset["settings"] {
     pruneBelow: 1e-4,
     pruneAt: 0.6,
     ...(crowded && forCrowded(features)),
+    ...(many && hasInnerSites(network, features) && forBlocks(features)),
     ...(network.logits !== undefined && forLogits(features)),
+  };
+}
+
+/** Whether a matrix has hidden values on both sides, in a network whose other matrices read or write the features. */
+function hasInnerSites({ sites }: Network, features: number): boolean {
+  const atFeatures = sites.map(({ dIn, dOut }) => dIn === features || dOut === features);
+  return atFeatures.includes(true) && atFeatures.includes(false);
+}
+
+/**
+ * What changes where many features pass a matrix between hidden values, which all of them use as one block. Frequency minimality would forbid the block. An exponent that begins at 2
+ * finds it, and one that ends below 1 sets the features apart in the other matrices. The pressure is gone before the end, at a rate that still learns: else importances below 1
+ * in the block are made up for by components that are too long.
+ */
+function forBlocks(features: number): Preset["settings"] {
+  return {
+    importanceMinimality: 0.052 / features,
+    importanceFall: 0.35,
+    importanceEnd: 0,
+    frequencyMinimality: 0,
+    pStart: 2,
+    pEnd: 0.5,
+    steps: 6000,
+    finalLearningRate: 1,
   };
 }
 
