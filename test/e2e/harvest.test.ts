@@ -38,7 +38,7 @@ describe("a harvest", () => {
     await last.click();
     const card = page.getByRole("article", { name: address });
     await card.getByText(/^fires at/).waitFor();
-    expect(page.url()).toContain(`at=${address}`);
+    await page.waitForURL((url) => url.hash.includes(`at=${address}`));
     // The token that it fires on is marked, on a ground that is not the paper's.
     const focus = card.locator(".focus").first();
     expect(await focus.evaluate((word) => getComputedStyle(word).backgroundColor)).toMatch(/^rgb\(/);
