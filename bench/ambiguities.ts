@@ -4,13 +4,14 @@
  *
  * One line a seed goes to standard output, everything to `docs/results/ambiguities.jsonl`; `--table` prints what is there.
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { componentFactors, type Decomposition, importancesOf } from "../src/decomposition/decomposition.ts";
 import { methodNamed } from "../src/decomposition/methods.ts";
 import { interpret, type Values, values as valuesOf } from "../src/engine/index.ts";
 import { decompose, judge, named, resolveMethod, resolveTarget, train } from "../src/index.ts";
 import { input, type Tensor } from "../src/tensor/index.ts";
+import { addRow, readRows } from "./rows.ts";
 
 /** The settings that the toys of the SPD paper have, at the size of these layers. */
 const paper = { method: "spd", preset: "tms-5-2", set: { components: 10, steps: 5000, batch: 2048 } };
@@ -319,18 +320,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const rowsOf = (): Row[] =>
-  existsSync(FILE)
-    ? readFileSync(FILE, "utf8")
-        .split("\n")
-        .filter(Boolean)
-        .map((text) => JSON.parse(text) as Row)
-    : [];
 const wantedRows = (row: Row): boolean => positionals.length === 0 || positionals.includes(row.experiment);
 
 console.log(HEADER);
 if (values.table)
-  rowsOf()
+  readRows<Row>(FILE)
     .filter(wantedRows)
     .forEach((row) => console.log(line(row)));
 else {
@@ -340,11 +334,11 @@ else {
       : Object.keys(SUBJECTS).flatMap((subject) => Object.keys(METHODS).map((method) => `${subject}/${method}`));
   for (const experiment of experiments) {
     const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values.from) + i);
-    const others = rowsOf().filter((row) => row.experiment !== experiment || !seeds.includes(row.seed));
+    const others = readRows<Row>(FILE).filter((row) => row.experiment !== experiment || !seeds.includes(row.seed));
     writeFileSync(FILE, others.map((row) => `${JSON.stringify(row)}\n`).join(""));
     for (const seed of seeds) {
       const row = await runSeed(experiment, seed);
-      appendFileSync(FILE, `${JSON.stringify(row)}\n`);
+      addRow(FILE, row);
       console.log(line(row));
     }
   }

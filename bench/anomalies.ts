@@ -16,7 +16,8 @@ import { splitting } from "../src/evidence/anomalies/splitting.ts";
 import { dot } from "../src/instrument/random-directions.ts";
 import { named } from "../src/settings.ts";
 import { resolveTarget, train } from "../src/training/targets.ts";
-import { addRow, alive, rowsOf, type Settings, takenApart } from "./anomaly-subject.ts";
+import { alive, type Settings, takenApart } from "./anomaly-subject.ts";
+import { addRow, readRows } from "./rows.ts";
 
 type Numbers = Readonly<Record<string, number | string | boolean | null>>;
 
@@ -285,5 +286,5 @@ function printTable(name: string, rows: readonly Row[]): void {
 
 const asked = positionals.length > 0 ? positionals : Object.keys(EXPERIMENTS);
 if (!values.table) for (const name of asked) await run(name);
-const rows = rowsOf<Row>(FILE);
+const rows = readRows<Row>(FILE);
 for (const name of asked) printTable(name, rows);

@@ -29,7 +29,8 @@ import { keyFromSeed } from "../src/tensor/index.ts";
 import type { TrainDocument } from "../src/training/target.ts";
 import { resolveTarget, train } from "../src/training/targets.ts";
 import { NETWORKS, type NetworkOf, settingsFor } from "./anomaly-networks.ts";
-import { addRow, alive, rowsOf, type Settings, type Subject, takenApart } from "./anomaly-subject.ts";
+import { alive, type Settings, type Subject, takenApart } from "./anomaly-subject.ts";
+import { addRow, readRows } from "./rows.ts";
 import { printTables } from "./anomaly-table.ts";
 
 /** What was measured at one place, numbers of the details included. */
@@ -140,7 +141,7 @@ async function trained({ target, preset = "default", set = {}, untrained }: Netw
 async function measure(name: string, network: NetworkOf, at: TrainedNetwork, method: string): Promise<void> {
   const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values.from) + i);
   const settings = settingsFor(method, network);
-  const done = rowsOf<MatrixRow>(FILE).filter((row) => row.network === name && row.method === method && !row.failed);
+  const done = readRows<MatrixRow>(FILE).filter((row) => row.network === name && row.method === method && !row.failed);
   if (seeds.every((seed) => done.some((row) => row.seed === seed))) return;
   const why = network.without?.[method] ?? methodNamed(method).objection(at.target);
   const made: { seed: number; subject?: Subject; failed?: string; seconds: number }[] = [];
@@ -231,4 +232,4 @@ if (!values.table) {
     for (const method of values.methods?.split(",") ?? network.methods) await measure(name, network, at, method);
   }
 }
-printTables(rowsOf<MatrixRow>(FILE), asked);
+printTables(readRows<MatrixRow>(FILE), asked);

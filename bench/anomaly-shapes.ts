@@ -7,7 +7,7 @@ import type { PlanePoints } from "../src/evidence/anomalies/plane.ts";
 import { ringOf } from "../src/evidence/anomalies/ring.ts";
 import { meanOfNumbers } from "../src/intervention/bootstrap.ts";
 import { foldIn, type Key, keyFromSeed, randomNormal, randomUniform } from "../src/tensor/index.ts";
-import { addRow } from "./anomaly-subject.ts";
+import { addRow } from "./rows.ts";
 
 const { values } = parseArgs({
   options: {

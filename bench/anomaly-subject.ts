@@ -1,6 +1,4 @@
-/** What the benchmarks of anomalies have in common: a method's decomposition of a network, ready to be measured, and rows of results in a file. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+/** What the benchmarks of anomalies have in common: a method's decomposition of a network, ready to be measured. */
 import type { Decomposition } from "../src/decomposition/decomposition.ts";
 import { decompose, type DecomposeDocument, methodNamed, resolveMethod } from "../src/decomposition/methods.ts";
 import type { NamedValues } from "../src/engine/index.ts";
@@ -47,15 +45,3 @@ export async function takenApart(
 /** How many components act on some row. */
 export const alive = (place: Place): number =>
   Array.from({ length: place.C }, (_, c) => strengthOf(place, c)).filter((z) => z.some((v) => v !== 0)).length;
-
-/** Rows of a file, one JSON document a line; none where there is no file. */
-export function rowsOf<T>(file: string): T[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, "utf8").split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as T);
-}
-
-export function addRow(file: string, row: object): void {
-  mkdirSync(dirname(file), { recursive: true });
-  appendFileSync(file, `${JSON.stringify(row)}\n`);
-}

@@ -2,7 +2,7 @@
  * `node scripts/run.js bench/largest-component.ts [--seeds n] [--table]`: the largest component of each site of a trained toy, beside the same of the toy as it
  * was before training. One line a site goes to standard output, and with its numbers to `docs/results/largest-component.jsonl`.
  */
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { sampled } from "../src/data/draws.ts";
 import { importancesOf } from "../src/decomposition/decomposition.ts";
@@ -12,6 +12,7 @@ import { type LargestComponent, largestComponents } from "../src/evidence/larges
 import { decompose, resolveMethod, resolveTarget, train } from "../src/index.ts";
 import { foldIn, input, keyFromSeed, type Tensor } from "../src/tensor/index.ts";
 import { targetNamed } from "../src/training/targets.ts";
+import { addRow, readRows } from "./rows.ts";
 
 const { values } = parseArgs({
   options: { seeds: { type: "string", default: "3" }, table: { type: "boolean", default: false } },
@@ -62,15 +63,14 @@ function line({ toy, trained, seed, site, largest: { address, share, rank, densi
 console.log("| toy | network | seed | site | largest | share of the weights | rank | density | bits | left over |");
 console.log("|---|---|---|---|---|---|---|---|---|---|");
 if (values.table) {
-  const lines = readFileSync(FILE, "utf8").split("\n").filter(Boolean);
-  for (const text of lines) console.log(line(JSON.parse(text) as Row));
+  for (const row of readRows<Row>(FILE)) console.log(line(row));
 } else {
   writeFileSync(FILE, "");
   for (const toy of Object.keys(TOYS) as (keyof typeof TOYS)[]) {
     for (const trained of [true, false]) {
       for (let seed = 0; seed < Number(values.seeds); seed++) {
         for (const row of await rowsOf(toy, trained, seed)) {
-          appendFileSync(FILE, `${JSON.stringify(row)}\n`);
+          addRow(FILE, row);
           console.log(line(row));
         }
       }

@@ -1,7 +1,14 @@
 /** `mechanist components` and `mechanist component`: what a harvest says of components. */
-import { evenly } from "../harvest/examples.ts";
 import { HarvestFolder } from "../harvest/node-folder.ts";
-import { type Answer, type ComponentCard, componentCard, HarvestQuery, listComponents } from "../harvest/node-query.ts";
+import {
+  type Answer,
+  askHarvest,
+  type ComponentCard,
+  componentCard,
+  type HarvestQuery,
+  listComponents,
+} from "../harvest/node-query.ts";
+import { evenly } from "../harvest/shown.ts";
 import type { HarvestDocument } from "../harvest/document.ts";
 import { findRun } from "../run/runs.ts";
 import { shownPath, significant, table } from "./format.ts";
@@ -15,20 +22,17 @@ export interface ComponentsOptions extends CommonOptions {
   readonly limit: string;
 }
 
-/** Opens a run's harvest, asks, and closes it. */
+/** What a run's harvest answers, with what it is of. */
 async function asked<T>(
   given: string,
   ask: (query: HarvestQuery) => Promise<T>,
 ): Promise<T & { readonly about: Readonly<Record<string, unknown>>; readonly document: HarvestDocument }> {
   const run = await findRun(given);
-  const query = await HarvestQuery.open(new HarvestFolder(run.path));
-  try {
+  return askHarvest(new HarvestFolder(run.path), async (query) => {
     const { n, step, settings } = query.document;
     const about = { run: run.name, path: run.path, n, step, threshold: settings.threshold };
     return { ...(await ask(query)), about, document: query.document };
-  } finally {
-    query.close();
-  }
+  });
 }
 
 export async function componentsCommand(given: string, options: ComponentsOptions, terminal: Terminal): Promise<void> {

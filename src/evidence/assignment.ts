@@ -10,11 +10,11 @@ import type { Values } from "../engine/index.ts";
  * @param importances `batch C` with at least as many columns as rows
  */
 export function identityOrder(importances: Values): number[] {
-  return groupOrder(
-    importances,
-    Array.from({ length: importances.shape[0]! }, (_, i) => [i]),
-  );
+  return groupOrder(importances, oneEach(importances));
 }
+
+/** Every row a group of its own. */
+export const oneEach = ({ shape }: Values): number[][] => Array.from({ length: shape[0]! }, (_, i) => [i]);
 
 /**
  * The same where several rows share a column: the one assigned to group k, by its total over the group's rows, stands at place k.

@@ -3,7 +3,7 @@
  * (SPD repository). 0 means solved; it counts entries, so one merged pair of features costs several.
  */
 import type { Values } from "../engine/index.ts";
-import { byTotal, groupOrder } from "./assignment.ts";
+import { byTotal, groupOrder, oneEach } from "./assignment.ts";
 
 /** How far from 0 or 1 an importance may be. */
 const TOLERANCE = 0.1;
@@ -15,11 +15,7 @@ const TOLERANCE = 0.1;
  * @param importances `batch C`, a row for each one-hot input
  */
 export function identityError(importances: Values, tolerance: number = TOLERANCE): number {
-  return sharedError(
-    importances,
-    Array.from({ length: importances.shape[0]! }, (_, i) => [i]),
-    tolerance,
-  );
+  return sharedError(importances, oneEach(importances), tolerance);
 }
 
 /**

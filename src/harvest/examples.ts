@@ -96,9 +96,3 @@ export function quantilesOf(examples: readonly Pick<Example, "importance" | "pos
   order.forEach((i, rank) => (quantiles[i] = (rank + 0.5) / examples.length));
   return quantiles;
 }
-
-/** So many of a list, evenly from its first to its last. */
-export function evenly<T>(list: readonly T[], count: number): T[] {
-  if (list.length <= count) return [...list];
-  return Array.from({ length: count }, (_, i) => list[Math.round((i * (list.length - 1)) / Math.max(1, count - 1))]!);
-}

@@ -62,6 +62,16 @@ export class HarvestQuery {
   }
 }
 
+/** Opens a harvest, asks, and closes it. */
+export async function askHarvest<T>(folder: HarvestFolder, ask: (query: HarvestQuery) => Promise<T>): Promise<T> {
+  const query = await HarvestQuery.open(folder);
+  try {
+    return await ask(query);
+  } finally {
+    query.close();
+  }
+}
+
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Counts come as 64-bit whole numbers; all of ours are exact as numbers. */

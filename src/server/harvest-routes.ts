@@ -2,32 +2,25 @@
 import { type Context, Hono } from "hono";
 import { MechanistError } from "../error.ts";
 import { HarvestFolder } from "../harvest/node-folder.ts";
-import { componentCard, HarvestQuery, harvestedSites, listComponents } from "../harvest/node-query.ts";
+import { askHarvest, componentCard, harvestedSites, type HarvestQuery, listComponents } from "../harvest/node-query.ts";
+import { MOST_LISTED } from "../harvest/shown.ts";
 import type { RunFolder } from "../run/folder.ts";
 
-/** Components of one answer, unless fewer are asked for; and the most. */
+/** Components of one answer, unless another number is asked for. */
 const LISTED = 100;
-const MOST = 10_000;
 /** Rows of each list on a component's card. */
 const ROWS = 12;
 
 /** @param found the run that a request names */
 export function harvestRoutes(found: (context: Context) => Promise<RunFolder>): Hono {
   const app = new Hono();
-
-  const asked = async <T>(context: Context, ask: (query: HarvestQuery) => Promise<T>): Promise<T> => {
-    const query = await HarvestQuery.open(new HarvestFolder((await found(context)).path));
-    try {
-      return await ask(query);
-    } finally {
-      query.close();
-    }
-  };
+  const asked = async <T>(context: Context, ask: (query: HarvestQuery) => Promise<T>): Promise<T> =>
+    askHarvest(new HarvestFolder((await found(context)).path), ask);
 
   app.get("/", async (context) => {
     const { site, sort = "density", limit = String(LISTED) } = context.req.query();
-    if (!/^\d{1,5}$/.test(limit) || Number(limit) > MOST)
-      throw new MechanistError("BadArgument", `limit: expected at most ${MOST}, got ${limit.slice(0, 40)}`);
+    if (!/^\d{1,5}$/.test(limit) || Number(limit) > MOST_LISTED)
+      throw new MechanistError("BadArgument", `limit: expected at most ${MOST_LISTED}, got ${limit.slice(0, 40)}`);
     const answer = await asked(context, async (query) => {
       const { n, step, l0, kind, separator, settings } = query.document;
       const sites = await harvestedSites(query);

@@ -37,14 +37,15 @@ export interface Separability {
  * Counted in cells, with the bias of so many cells at so many points taken off (Miller 1955).
  */
 export function separability(points: PlanePoints, key: Key): Separability {
-  const coarse = leastInformation(whitened(points), 0, ANGLE, ANGLES);
-  const fine = leastInformation(whitened(points), coarse.angle - ANGLE, ANGLE / FINER, 2 * FINER + 1);
+  const white = whitened(points);
+  const coarse = leastInformation(white, 0, ANGLE, ANGLES);
+  const fine = leastInformation(white, coarse.angle - ANGLE, ANGLE / FINER, 2 * FINER + 1);
   const { one, two } = fine;
   const shuffled = Array.from({ length: SHUFFLES }, (_, i) => {
     const order = randomPermutation(foldIn(key, i), two.length);
     // As it was done with the points: a sample of independent numbers is correlated a little, too.
-    const white = whitened({ a: one, b: two.map((_v, p) => two[order[p]!]!) });
-    return leastInformation(white, -2 * (ANGLE / FINER), ANGLE / FINER, 5).information;
+    const apart = whitened({ a: one, b: two.map((_v, p) => two[order[p]!]!) });
+    return leastInformation(apart, -2 * (ANGLE / FINER), ANGLE / FINER, 5).information;
   });
   const mean = meanOfNumbers(shuffled);
   const deviation = Math.sqrt(meanOfNumbers(shuffled.map((bits) => (bits - mean) ** 2)));

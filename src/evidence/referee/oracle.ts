@@ -12,6 +12,7 @@ import { MechanistError } from "../../error.ts";
 import { interpret, type NamedValues, type Values, values } from "../../engine/index.ts";
 import { type Network, type Site, weightInputs } from "../../network/network.ts";
 import { axisSize, cast, constant, einsum, greater, abs, relabel, type Tensor, transpose } from "../../tensor/index.ts";
+import { dot } from "../../instrument/random-directions.ts";
 import type { KnownMechanisms, SitePattern } from "../../training/known-mechanisms.ts";
 import { credited } from "./subject.ts";
 
@@ -89,7 +90,6 @@ function partsOf({ name, dIn, dOut, features }: Site, pattern: SitePattern | und
 function inGroups(groups: readonly (readonly number[])[], W: Values): Parts {
   const [dIn, dOut] = W.shape as [number, number];
   const row = (i: number): number[] => Array.from({ length: dOut }, (_, o) => W.data[i * dOut + o]!);
-  const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, o) => sum + x * b[o]!, 0);
   const V = new Float32Array(dIn * groups.length);
   groups.forEach((members, c) => {
     const first = row(members[0]!);

@@ -150,7 +150,7 @@ export class ProbeSet {
   }
 
   async #outputOf(x: Values): Promise<Values> {
-    return (await this.#own!.run({ ...this.weights, "probe/x": x }))["probe/output"]!;
+    return (await this.#own!.run(this.#fed(x)))["probe/output"]!;
   }
 
   async #measureChance(): Promise<Float64Array> {

@@ -67,6 +67,9 @@ export interface HarvestPartner {
   readonly jaccard: number;
 }
 
+/** A text on one line, breaks as signs. */
+export const onOneLine = (text: string): string => text.replaceAll("\n", "⏎");
+
 /** How a list can be ordered, with the word for it. */
 export const ORDERS = {
   density: "how often",
